@@ -1,0 +1,1 @@
+"""What it looks like: tables folded from the log, droppable at any time."""

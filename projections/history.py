@@ -1,0 +1,155 @@
+"""Who changed what, when and why: one row for each change of a job, a run or the whole by a wish.
+
+A change of a definition keeps it before and after, whole, so that any two revisions can be compared
+without the log. What the schedule itself does (plans, attempts, skips) is not history but runs and
+misses; a run asked for by hand, cancelled, resolved or reopened is. Nothing is kept in memory.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+import msgspec
+
+from projections.contract import stamp
+from projections.statements import insertion
+from scheduler.log.contract import Recorded
+from scheduler.model import events as e
+from scheduler.model.jobs import JobId
+from scheduler.model.streams import fire_of
+
+CHANGES_DDL: Final = """
+CREATE TABLE changes_{g}(
+  position     INTEGER PRIMARY KEY,
+  at           TEXT    NOT NULL,
+  type         TEXT    NOT NULL,
+  job_id       TEXT,
+  run          TEXT,
+  version      INTEGER NOT NULL,
+  revision     INTEGER,
+  actor        TEXT,
+  on_behalf_of TEXT,
+  reason       TEXT,
+  channel      TEXT,
+  before       TEXT,
+  after        TEXT,
+  detail       TEXT
+) STRICT
+"""
+FIELDS: Final = (
+    *("position", "at", "type", "job_id", "run", "version", "revision"),
+    *("actor", "on_behalf_of", "reason", "channel", "before", "after", "detail"),
+)
+
+
+class History:
+    """The projection of changes."""
+
+    name: ClassVar[str] = "history"
+    version: ClassVar[int] = 1
+    tables: ClassVar[tuple[str, ...]] = ("changes",)
+    ddl: ClassVar[tuple[str, ...]] = (
+        CHANGES_DDL,
+        "CREATE INDEX changes_{g}_by_job ON changes_{g}(job_id)",
+        "CREATE INDEX changes_{g}_by_run ON changes_{g}(run) WHERE run IS NOT NULL",
+    )
+    views: ClassVar[Mapping[str, str]] = {"changes": "SELECT * FROM changes_{g}"}
+
+    def __init__(self, generation: int) -> None:
+        changes = f"{self.tables[0]}_{generation}"
+        self._insert = insertion(changes, FIELDS)
+        self._find_definition = (
+            f"SELECT after FROM {changes} WHERE job_id = ? AND after IS NOT NULL"
+            " ORDER BY position DESC LIMIT 1"
+        )
+        self._find_job = (
+            f"SELECT job_id FROM {changes} WHERE run = ? AND job_id IS NOT NULL"
+            " ORDER BY position LIMIT 1"
+        )
+
+    def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
+        """Fold the events: each change is one row."""
+        for recorded in batch:
+            event = recorded.event
+            match event:
+                case e.RunPlanned(fire_time=None):  # asked for by hand
+                    self._put(connection, recorded, job=event.job, run=event.run)
+                case e.RunPlanned() | e.AttemptStarted() | e.RunSucceeded():
+                    pass  # the hottest, and no change
+                case e.JobDefined() | e.JobRevised() | e.JobRenamed():
+                    self._redefined(connection, recorded, event)
+                case e.JobPaused() | e.JobResumed() | e.JobRemoved() | e.JobExhausted():
+                    self._put(connection, recorded, job=event.job)
+                case e.CancelRequested() | e.RunCancelled() | e.RunResolved() | e.RunReopened():
+                    job = self._job_of(connection, recorded.stream, event.run)
+                    self._put(connection, recorded, job=job, run=event.run)
+                case e.SystemPaused() | e.SystemResumed() | e.ClockAccepted():
+                    self._put(connection, recorded)
+                case _:
+                    pass
+
+    def _redefined(
+        self,
+        connection: sqlite3.Connection,
+        recorded: Recorded,
+        event: e.JobDefined | e.JobRevised | e.JobRenamed,
+    ) -> None:
+        found = connection.execute(self._find_definition, (event.job,)).fetchone()
+        before = None if found is None else str(found[0])
+        if isinstance(event, e.JobRenamed):
+            after = None if before is None else renamed(before, event.name)
+            self._put(connection, recorded, job=event.job, before=before, after=after)
+            return
+        after = msgspec.json.encode(event.definition).decode()
+        revision = 1 if isinstance(event, e.JobDefined) else event.revision
+        self._put(
+            connection, recorded, job=event.job, before=before, after=after, revision=revision
+        )
+
+    def _job_of(self, connection: sqlite3.Connection, stream: str, run: str) -> JobId | None:
+        """Return the job of a run: its stream names it, or the change that asked for the run."""
+        occurrence = fire_of(stream)
+        if occurrence is not None:
+            return occurrence[1]
+        found = connection.execute(self._find_job, (run,)).fetchone()
+        return None if found is None else JobId(found[0])
+
+    def _put(
+        self,
+        connection: sqlite3.Connection,
+        recorded: Recorded,
+        *,
+        job: JobId | None = None,
+        run: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+        revision: int | None = None,  # that the event began
+    ) -> None:
+        meta = recorded.meta
+        event = recorded.event
+        connection.execute(
+            self._insert,
+            (
+                recorded.position,
+                stamp(recorded.recorded_at),
+                type(event).__struct_config__.tag,
+                job,
+                run,
+                recorded.version,
+                revision,
+                meta.actor if meta else None,
+                meta.on_behalf_of if meta else None,
+                meta.reason if meta else None,
+                meta.channel if meta else None,
+                before,
+                after,
+                None if revision is not None else msgspec.json.encode(event).decode(),
+            ),
+        )
+
+
+def renamed(definition: str, name: str) -> str:
+    """Return a definition's JSON under another name."""
+    fields = msgspec.json.decode(definition, type=dict[str, msgspec.Raw])
+    fields["name"] = msgspec.Raw(msgspec.json.encode(name))
+    return msgspec.json.encode(fields).decode()

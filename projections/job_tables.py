@@ -1,0 +1,186 @@
+"""The tables of jobs and of the system, their rows field by field in the same order."""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from projections.contract import maybe_stamp, stamp
+from scheduler.model.firing import next_fire
+from scheduler.model.jobs import Definition
+from scheduler.model.schedules import Manual
+from scheduler.model.streams import compact
+from scheduler.rules.state import JobState
+
+JobStatus = Literal["active", "paused", "exhausted", "removed", "manual"]
+
+LEFT_OUT: Final = Definition(name="", service="", schedule=Manual())  # it has its own column
+ONE_SECOND: Final = timedelta(seconds=1)
+JOBS_DDL: Final = """
+CREATE TABLE jobs_{g}(
+  position      INTEGER PRIMARY KEY,
+  job_id        TEXT    NOT NULL UNIQUE,
+  defined_at    TEXT    NOT NULL,
+  name          TEXT    NOT NULL,
+  service       TEXT    NOT NULL,
+  status        TEXT    NOT NULL,
+  next_fire     TEXT,
+  cursor        TEXT    NOT NULL,
+  last_run_fire TEXT,
+  planned       INTEGER NOT NULL,
+  revision      INTEGER NOT NULL,
+  version       INTEGER NOT NULL,
+  changed_at    TEXT    NOT NULL,
+  actor         TEXT,
+  schedule      TEXT    NOT NULL,
+  definition    TEXT    NOT NULL,
+  state         TEXT    NOT NULL
+) STRICT
+"""
+SYSTEM_DDL: Final = """
+CREATE TABLE system_{g}(
+  one        INTEGER PRIMARY KEY CHECK (one = 1),
+  epoch      INTEGER NOT NULL,
+  host       TEXT,
+  pid        INTEGER,
+  versions   TEXT    NOT NULL,
+  started_at TEXT,
+  stopped_at TEXT,
+  paused_at  TEXT,
+  paused_by  TEXT,
+  horolog    TEXT,
+  created_at TEXT
+) STRICT
+"""
+JOBS_VIEW: Final = """
+SELECT job_id, name, service, status, next_fire, schedule, cursor, last_run_fire, planned,
+  revision, version, defined_at, changed_at, actor, definition, position
+FROM jobs_{g}
+"""
+DDL: Final = (
+    JOBS_DDL,
+    SYSTEM_DDL,
+    "CREATE INDEX jobs_{g}_by_name ON jobs_{g}(name, job_id)",
+    "CREATE INDEX jobs_{g}_by_fire ON jobs_{g}(next_fire, name) WHERE next_fire IS NOT NULL",
+)
+VIEWS: Final = {"jobs": JOBS_VIEW, "system": "SELECT * FROM system_{g}"}
+
+
+class JobColumns(Struct, gc=False):
+    """A row of `jobs_{g}`: first what never changes, then what later events change."""
+
+    position: int  # of its job-defined
+    job_id: str
+    defined_at: str
+    name: str
+    service: str
+    status: JobStatus
+    next_fire: str | None
+    cursor: str
+    last_run_fire: str | None
+    planned: int
+    revision: int
+    version: int  # of job/<id>
+    changed_at: str
+    actor: str | None  # of the last change
+    schedule: str  # as JSON
+    definition: str  # as JSON
+    state: str  # the JobState as JSON, its definition left out
+
+
+class SystemColumns(Struct, gc=False):
+    """The row of `system_{g}`."""
+
+    one: int = 1
+    epoch: int = 0
+    host: str | None = None
+    pid: int | None = None
+    versions: str = "{}"
+    started_at: str | None = None
+    stopped_at: str | None = None
+    paused_at: str | None = None
+    paused_by: str | None = None
+    horolog: str | None = None
+    created_at: str | None = None
+
+
+read_state: Final = msgspec.json.Decoder(JobState).decode
+read_definition: Final = msgspec.json.Decoder(Definition).decode
+JOB_FIELDS: Final = JobColumns.__struct_fields__
+JOB_CHANGING: Final = JOB_FIELDS.index("name")  # from here on, later events change a row
+
+
+class Shown(Struct, gc=False):
+    """What a job's row knows beside the state."""
+
+    position: int
+    defined_at: str
+    version: int
+    changed_at: str
+    actor: str | None
+    schedule: str
+    definition: str
+
+
+def job_columns(state: JobState, shown: Shown) -> JobColumns:
+    """Return the row that shows a job as it stands."""
+    fire_time = upcoming_fire(state)
+    return JobColumns(
+        position=shown.position,
+        job_id=state.job,
+        defined_at=shown.defined_at,
+        name=state.definition.name,
+        service=state.definition.service,
+        status=status_of(state),
+        next_fire=None if fire_time is None else compact(fire_time),
+        cursor=stamp(state.cursor),
+        last_run_fire=maybe_stamp(state.last_run_fire),
+        planned=state.planned,
+        revision=state.revision,
+        version=shown.version,
+        changed_at=shown.changed_at,
+        actor=shown.actor,
+        schedule=shown.schedule,
+        definition=shown.definition,
+        state=as_json(replace(state, definition=LEFT_OUT)),
+    )
+
+
+def state_of(state: str, definition: str) -> JobState:
+    """Return the state that a row holds."""
+    return replace(read_state(state), definition=read_definition(definition))
+
+
+def as_json(record: Struct) -> str:
+    """Return a record as the JSON its column holds."""
+    return msgspec.json.encode(record).decode()
+
+
+def status_of(job: JobState) -> JobStatus:
+    """Return the one word for how a job stands; the more final one counts."""
+    if job.removed:
+        return "removed"
+    if job.exhausted:
+        return "exhausted"
+    if job.paused:
+        return "paused"
+    return "manual" if isinstance(job.definition.schedule, Manual) else "active"
+
+
+def upcoming_fire(job: JobState) -> datetime | None:
+    """Return the first fire time not yet decided, which may be past; None when there is none.
+
+    A paused job has none: nobody knows when it will be resumed.
+    """
+    if status_of(job) != "active":
+        return None
+    definition = job.definition
+    after = job.cursor
+    if definition.start_at is not None:
+        after = max(after, definition.start_at - ONE_SECOND)
+    at = next_fire(definition.schedule, after)
+    if at is None or (definition.end_at is not None and at > definition.end_at):
+        return None
+    return at

@@ -1,0 +1,66 @@
+"""What did not run, and why: one row per skip, with its window, its reason and its exact count.
+
+A skip's rows never change and nothing is kept in memory. The job's name is not kept either: the
+stable view shows the one it has now, which is the one people ask by.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Final
+
+from projections.contract import stamp
+from projections.statements import insertion
+from scheduler.log.contract import Recorded
+from scheduler.model.events import FiresSkipped
+
+SKIPS_DDL: Final = """
+CREATE TABLE skips_{g}(
+  position INTEGER PRIMARY KEY,
+  job_id   TEXT    NOT NULL,
+  after    TEXT    NOT NULL,
+  until    TEXT    NOT NULL,
+  count    INTEGER NOT NULL,
+  reason   TEXT    NOT NULL,
+  at       TEXT    NOT NULL
+) STRICT
+"""
+MISSES_VIEW: Final = """
+SELECT coalesce(j.name, s.job_id) AS job, s.job_id, s.after, s.until, s.count, s.reason, s.at,
+  s.position
+FROM skips_{g} AS s LEFT JOIN jobs AS j ON j.job_id = s.job_id
+"""
+FIELDS: Final = ("position", "job_id", "after", "until", "count", "reason", "at")
+
+
+class Misses:
+    """The projection of skipped fire times."""
+
+    name: ClassVar[str] = "misses"
+    version: ClassVar[int] = 1
+    tables: ClassVar[tuple[str, ...]] = ("skips",)
+    ddl: ClassVar[tuple[str, ...]] = (
+        SKIPS_DDL,
+        "CREATE INDEX skips_{g}_by_job ON skips_{g}(job_id, until)",
+        "CREATE INDEX skips_{g}_by_time ON skips_{g}(until)",
+    )
+    views: ClassVar[Mapping[str, str]] = {"misses": MISSES_VIEW}
+
+    def __init__(self, generation: int) -> None:
+        self._insert = insertion(f"{self.tables[0]}_{generation}", FIELDS)
+
+    def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
+        """Fold the events: each skip is one row."""
+        rows = [
+            (
+                recorded.position,
+                event.job,
+                stamp(event.after),
+                stamp(event.until),
+                event.count,
+                event.reason,
+                stamp(recorded.recorded_at),
+            )
+            for recorded in batch
+            if isinstance(event := recorded.event, FiresSkipped)
+        ]
+        connection.executemany(self._insert, rows)

@@ -1,0 +1,190 @@
+"""What a reader gets: one frozen record per noun, with instants and payloads instead of text.
+
+The fields are the columns of the stable view of that noun, in the order in which a list shows them.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from projections.job_tables import JobStatus
+from scheduler.model.content import Payload
+from scheduler.model.jobs import Cause, Definition, JobId, RunId, SkipReason
+from scheduler.model.schedules import Schedule
+from scheduler.rules.state import RunStatus
+
+
+class JobRow(Struct, frozen=True, gc=False):
+    """A job as it stands."""
+
+    job_id: JobId
+    name: str
+    service: str
+    status: JobStatus
+    next_fire: datetime | None  # not yet decided; it may be past
+    schedule: Schedule
+    cursor: datetime  # every fire time up to here is decided
+    last_run_fire: datetime | None
+    planned: int  # runs by schedule or catch-up
+    revision: int
+    version: int  # of job/<id>
+    defined_at: datetime
+    changed_at: datetime
+    actor: str | None  # of the last change
+    definition: Definition
+    position: int  # of its definition
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Where a list goes on after this row."""
+        return self.name, self.job_id
+
+
+class RunRow(Struct, frozen=True, gc=False):
+    """A run, from its plan to its outcome."""
+
+    run: RunId
+    job: str  # its name when the run was planned
+    job_id: JobId
+    fire_time: datetime | None
+    due_time: datetime
+    cause: Cause
+    status: RunStatus
+    attempts: int
+    started_at: datetime | None  # the first attempt
+    ended_at: datetime | None
+    error: str | None  # the last one; none when it succeeded
+    error_kind: str | None
+    next_attempt_at: datetime | None
+    window_start: datetime | None
+    planned_at: datetime
+    start_by: datetime | None
+    duration_us: int | None  # of the last attempt
+    result: Payload | None
+    input: Payload | None  # its own; None: the job's
+    failures: int
+    crashes: int
+    cancelling: bool
+    revision: int
+    number: int
+    epoch: int
+    actor: str | None  # who or what asked for it
+    reason: str | None
+    position: int  # of its plan
+
+    @property
+    def key(self) -> tuple[datetime, int]:
+        """Where a list goes on after this row."""
+        return self.planned_at, self.position
+
+
+class AttemptRow(Struct, frozen=True, gc=False):
+    """One attempt of a run."""
+
+    run: RunId
+    attempt: int
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str | None  # None: it is running
+    error: str | None
+    detail: Payload | None  # the traceback
+    duration_us: int | None
+    retry_at: datetime | None
+    abandoned: bool
+    output_digest: str | None
+    output_size: int | None  # bytes
+    output_head: str | None
+    output_lines: int | None
+    output_dropped_bytes: int | None
+    epoch: int
+    code: str | None
+    position: int  # of its start
+    end_position: int | None
+
+
+class MissRow(Struct, frozen=True, gc=False):
+    """Fire times that did not become runs, and why."""
+
+    job: str  # its name now
+    job_id: JobId
+    after: datetime
+    until: datetime
+    count: int
+    reason: SkipReason
+    at: datetime
+    position: int
+
+    @property
+    def key(self) -> tuple[datetime, int]:
+        """Where a list goes on after this row."""
+        return self.until, self.position
+
+
+class ChangeRow(Struct, frozen=True, gc=False):
+    """Who changed what, when and why."""
+
+    position: int
+    at: datetime
+    type: str
+    job_id: JobId | None
+    run: RunId | None
+    version: int
+    revision: int | None  # of the job, when the change began one
+    actor: str | None
+    on_behalf_of: str | None
+    reason: str | None
+    channel: str | None
+    before: Definition | None
+    after: Definition | None
+    detail: dict[str, object] | None  # the event, when it is no definition
+
+
+class SystemRow(Struct, frozen=True, gc=False):
+    """The whole: who took up the log last, and whether everything is paused."""
+
+    epoch: int
+    host: str | None
+    pid: int | None
+    versions: dict[str, str]
+    started_at: datetime | None
+    stopped_at: datetime | None
+    paused_at: datetime | None
+    paused_by: str | None
+    horolog: str | None
+    created_at: datetime | None
+
+
+RowT = TypeVar("RowT", bound=Struct)
+
+
+class Shape(Generic[RowT]):
+    """How rows of a stable view become records: their columns, and which of these hold JSON."""
+
+    def __init__(self, kind: type[RowT], *json: str) -> None:
+        self._kind = kind
+        self.columns = ", ".join(kind.__struct_fields__)
+        decode = msgspec.json.decode
+        self._decoders: Mapping[int, Callable[[str], object]] = {
+            kind.__struct_fields__.index(field): decode for field in json
+        }
+
+    def read(self, row: tuple[object, ...]) -> RowT:
+        """Return the record of a row that was selected by `columns`."""
+        values = list(row)
+        for index, decode in self._decoders.items():
+            text = values[index]
+            if isinstance(text, str):
+                values[index] = decode(text)
+        fields = dict(zip(self._kind.__struct_fields__, values, strict=True))
+        return msgspec.convert(fields, self._kind, strict=False)
+
+
+JOB: Final = Shape(JobRow, "schedule", "definition")
+RUN: Final = Shape(RunRow, "result", "input")
+ATTEMPT: Final = Shape(AttemptRow, "detail")
+MISS: Final = Shape(MissRow)
+CHANGE: Final = Shape(ChangeRow, "before", "after", "detail")
+SYSTEM: Final = Shape(SystemRow, "versions")

@@ -1,0 +1,1 @@
+"""What is true and what happens next: the events, the rules, the log and the running loop."""

@@ -1,0 +1,1 @@
+"""The running loop: clock, ownership, the one write path, ticks, dispatch and snapshots."""

@@ -1,0 +1,276 @@
+"""The one write path: look at the fold, decide, fold what was decided, append it.
+
+The fold already holds the events that still wait for the disk, so a rule over several streams
+(names, overlap, slots) sees every earlier decision; nothing that an event allows happens before
+`on_committed` names it. Each request carries the position it must land behind, so when one fails,
+every later one that was decided on its fold fails too, and the fold is thrown away and read again.
+One thread calls this: the executor's, or that of a single command.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from scheduler.executor.clock import Clock
+from scheduler.executor.replay import last_run, replay
+from scheduler.log.admit import whose
+from scheduler.log.contract import Appended, Log, Meta, Request, Write
+from scheduler.model import commands as c
+from scheduler.model import events as e
+from scheduler.model.content import Contents, digest_of
+from scheduler.model.errors import Conflict, KeyReused
+from scheduler.model.jobs import JobId
+from scheduler.model.limits import EVENTS_PER_APPEND_MAX
+from scheduler.model.streams import fire_stream
+from scheduler.rules.decide import Known, decide, no_code
+from scheduler.rules.facts import Fact
+from scheduler.rules.state import ENDED
+from scheduler.rules.timetable import Timetable
+
+
+class Answer(NamedTuple):
+    """What became of a wish: its facts and where they stand; none when nothing changed."""
+
+    first: int | None = None
+    last: int | None = None
+    facts: tuple[Fact, ...] = ()
+    repeated: bool = False
+
+
+Asker = tuple[str, str | None]  # whose a key is: the actor, and the digest of the command
+Committed = Callable[[Sequence[Fact]], None]  # called on the writer's thread, in order
+Failed = Callable[[BaseException], None]
+
+
+class Handle:
+    """The fold of a log, and the only way to add to it."""
+
+    def __init__(
+        self,
+        log: Log,
+        clock: Clock,
+        *,
+        restore: Callable[[], Timetable | None] = lambda: None,
+        code: Callable[[str], str | None] = no_code,
+    ) -> None:
+        """Fold the log: from the timetable that `restore` brings on, else all of it."""
+        self.log = log
+        self.clock = clock
+        self._restore = restore
+        self.timetable = restore() or Timetable()
+        self.on_committed: Committed = _ignore
+        self.on_failed: Failed = _ignore
+        self._known = Known(self._is_taken, code)
+        self.refolds = 0
+        self.sent = 0  # requests so far; each is settled once, in order
+        self._pending = _Gathered()
+        self._asked: dict[str, tuple[Asker, Future[Answer]]] = {}  # by key, not yet durable
+        replay(log, self.timetable)
+
+    def refold(self) -> None:
+        """Throw away the fold, and what was decided on it uncommitted; read the log again."""
+        self._pending = _Gathered()
+        self.refolds += 1
+        self.timetable = self._restore() or Timetable()
+        replay(self.log, self.timetable)
+
+    # -- one wish
+
+    def ask(
+        self,
+        command: c.AnyCommand,
+        *,
+        meta: Meta,
+        key: str | None = None,
+        contents: Contents | None = None,
+        stream: str | None = None,
+    ) -> Future[Answer]:
+        """Decide a wish and append what it leads to; the answer comes when that is durable.
+
+        `stream` is that of the run the wish is about, so that an ended one can be read back.
+        Raises: Refused or KeyReused, at once; the future fails as `Log.submit`'s does.
+        """
+        if meta.digest is None:
+            meta = replace(meta, digest=digest_of_command(command))
+        if key is not None and (found := self._answered(key, meta)) is not None:
+            return found
+        with self._recalled(command, stream):
+            facts = decide(self.timetable, command, self.clock.now(), self._known)
+            if not facts:
+                return _done(Answer())
+            self.flush()
+            gathered = _Gathered(contents=contents or {})
+            self._fold(facts, gathered)
+        appended = self._submit(gathered, meta=meta, key=key)
+        answer: Future[Answer] = Future()
+        first = self.timetable.position - len(facts) + 1
+        if key is not None:
+            self._asked[key] = (whose(meta), answer)
+            answer.add_done_callback(lambda _: self._asked.pop(key, None))
+        appended.add_done_callback(lambda done: _answer(done, answer, first, tuple(facts)))
+        return answer
+
+    def preview(self, command: c.AnyCommand, *, stream: str | None = None) -> list[Fact]:
+        """Decide a wish and store nothing."""
+        with self._recalled(command, stream):
+            return decide(self.timetable, command, self.clock.now(), self._known)
+
+    @contextmanager
+    def _recalled(self, command: c.AnyCommand, stream: str | None) -> Iterator[None]:
+        """Have the run that a wish is about in the fold meanwhile, also when it has ended."""
+        if stream is None or not isinstance(command, c.CancelRun | c.RetryRun | c.ResolveRun):
+            yield
+            return
+        if command.run not in self.timetable.runs:
+            found = last_run(self.log, stream)
+            if found is not None and found[0].status not in ENDED:
+                raise Conflict(f"run {command.run} has ended this very moment; look at it again")
+            if found is not None:
+                self.timetable.recall(*found)
+        try:
+            yield
+        finally:
+            self.timetable.dismiss(command.run)
+
+    def _answered(self, key: str, meta: Meta) -> Future[Answer] | None:
+        """Return the answer that was given under this key, or is about to be."""
+        asked = self._asked.get(key)
+        if asked is not None:
+            asker, answer = asked
+            if asker != whose(meta):
+                raise KeyReused(key)
+            return answer
+        found = self.log.find(key)
+        if found is None:
+            return None
+        appended, _ = found
+        recorded = self.log.read(after=appended.first - 1, until=appended.last)
+        first = recorded[0].meta
+        if first is None or whose(first) != whose(meta):
+            raise KeyReused(key)
+        facts = tuple(Fact(one.stream, one.event) for one in recorded)
+        return _done(Answer(appended.first, appended.last, facts, repeated=True))
+
+    # -- the executor's own decisions, gathered into one request a turn
+
+    def gather(self, command: c.AnyCommand, contents: Contents | None = None) -> list[Fact]:
+        """Decide and fold now, and append with the next flush; return the facts."""
+        facts = decide(self.timetable, command, self.clock.now(), self._known)
+        if facts:
+            self._fold(facts, self._pending)
+            if contents:
+                self._pending.contents.update(contents)
+        return facts
+
+    def flush(self) -> Future[Appended] | None:
+        """Append what was gathered; the future is that of its last part, if there is any."""
+        if not self._pending.facts:
+            return None
+        gathered, self._pending = self._pending, _Gathered()
+        meta = Meta(actor="scheduler", epoch=self.timetable.system.epoch)
+        return self._submit(gathered, meta=meta, key=None)
+
+    # -- the parts
+
+    def _fold(self, facts: Sequence[Fact], gathered: "_Gathered") -> None:
+        """Fold facts, noting for each stretch of one stream the version it follows."""
+        timetable = self.timetable
+        versions = timetable.versions
+        writes = gathered.writes
+        last: str | None = None
+        events: list[e.AnyEvent] = []
+        for stream, event in facts:
+            if stream != last:
+                events = []
+                writes.append(Write(stream, versions.get(stream, 0), events))
+                last = stream
+            events.append(event)
+            timetable.apply(stream, event)
+        gathered.facts += facts
+
+    def _submit(self, gathered: "_Gathered", *, meta: Meta, key: str | None) -> Future[Appended]:
+        """Append what was gathered in as many requests as it needs, the key on the last."""
+        position = self.timetable.position - len(gathered.facts)
+        parts = gathered.parts()
+        for part in parts[:-1]:
+            self._send(part, Request(part.writes, meta, None, gathered.contents, position))
+            position += len(part.facts)
+        return self._send(
+            parts[-1], Request(parts[-1].writes, meta, key, gathered.contents, position)
+        )
+
+    def _send(self, part: "_Gathered", request: Request) -> Future[Appended]:
+        self.sent += 1
+        appended = self.log.submit(request)
+        facts = part.facts
+        appended.add_done_callback(lambda done: self._settle(done, facts))
+        return appended
+
+    def _settle(self, done: Future[Appended], facts: Sequence[Fact]) -> None:
+        error = done.exception()
+        if error is None:
+            self.on_committed(facts)
+        else:
+            self.on_failed(error)
+
+    def _is_taken(self, job: JobId, fire_time: datetime) -> bool:
+        return self.log.version(fire_stream(fire_time, job)) > 0
+
+
+class _Gathered:
+    """Facts that were folded and are not yet sent, and the writes they make."""
+
+    def __init__(self, *, contents: Contents | None = None) -> None:
+        self.facts: list[Fact] = []
+        self.writes: list[Write] = []
+        self.contents: Contents = contents if contents is not None else {}
+
+    def parts(self) -> list["_Gathered"]:
+        """Return this in pieces, each within the bound of one append."""
+        if len(self.facts) <= EVENTS_PER_APPEND_MAX:
+            return [self]
+        parts = [_Gathered()]
+        at = 0
+        for write in self.writes:
+            size = len(write.events)
+            if len(parts[-1].facts) + size > EVENTS_PER_APPEND_MAX:
+                parts.append(_Gathered())
+            parts[-1].writes.append(write)
+            parts[-1].facts += self.facts[at : at + size]
+            at += size
+        return parts
+
+
+def digest_of_command(command: c.AnyCommand) -> str:
+    """Return the digest by which a repeated command is known: without the ids made for this try."""
+    if isinstance(command, c.DefineJob):
+        command = replace(command, job=JobId(""))
+    elif isinstance(command, c.TriggerJob):
+        command = replace(command, run="")
+    return digest_of(msgspec.json.encode(command))
+
+
+def _ignore(_: object) -> None:
+    """Do nothing: nobody is interested."""
+
+
+def _done(answer: Answer) -> Future[Answer]:
+    future: Future[Answer] = Future()
+    future.set_result(answer)
+    return future
+
+
+def _answer(
+    done: Future[Appended], answer: Future[Answer], first: int, facts: tuple[Fact, ...]
+) -> None:
+    error = done.exception()
+    if error is not None:
+        answer.set_exception(error)
+        return
+    appended = done.result()
+    answer.set_result(Answer(first, appended.last, facts, appended.repeated))

@@ -1,0 +1,106 @@
+"""Requests on their way to the disk, and what to do when one fails.
+
+Requests are settled in the order they were sent. When one fails, the fold holds what never
+happened, and every later request fails behind it; once all are settled the log is read again, and
+outcomes whose record was lost are recorded anew. A full disk is tried again after a pause; a wish
+that cannot be stored (too large, a key of another) costs nobody else anything. After a fault that
+leaves the file in doubt, nothing is sent any more until a restart.
+"""
+
+from scheduler.executor.clock import Clock
+from scheduler.executor.handle import Handle
+from scheduler.executor.messages import Settled
+from scheduler.model.errors import (
+    KeyReused,
+    Outpaced,
+    Refused,
+    StaleEpoch,
+    StorageFailed,
+    VersionConflict,
+)
+from scheduler.model.invocations import Outcome
+from scheduler.model.limits import REQUESTS_IN_FLIGHT_MAX, STORAGE_RETRY
+
+
+class Outbox:
+    """Counts what is sent and settled, and keeps outcomes until they are durable."""
+
+    def __init__(self, handle: Handle, clock: Clock) -> None:
+        self.is_void = False  # a request failed: the fold does not hold
+        self.is_halted = False  # for good
+        self.fault: str | None = None
+        self._handle = handle
+        self._clock = clock
+        self._settled = handle.sent
+        self._durable = handle.sent  # the last request before which none failed
+        self._unsent: list[Outcome] = []
+        self._sent: list[tuple[int, list[Outcome]]] = []  # by the request that records them
+        self._retry_at_ns = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are not settled."""
+        return self._handle.sent - self._settled
+
+    @property
+    def is_full(self) -> bool:
+        """Whether to gather rather than to send."""
+        return self.in_flight >= REQUESTS_IN_FLIGHT_MAX
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether the fold holds and may be decided on."""
+        return not (self.is_void or self.is_halted)
+
+    def keep(self, outcomes: list[Outcome]) -> None:
+        """Keep outcomes that were gathered until the next request has made them durable."""
+        self._unsent += outcomes
+
+    def flush(self) -> None:
+        """Send what was gathered."""
+        if self._handle.flush() is not None and self._unsent:
+            self._sent.append((self._handle.sent, self._unsent))
+            self._unsent = []
+
+    def settle(self, settled: Settled) -> None:
+        """Take note of a request's end."""
+        self._settled += 1
+        if settled.error is not None:
+            self._fail(settled.error)
+        elif not self.is_void:
+            self._durable = self._settled
+            self.fault = None
+            while self._sent and self._sent[0][0] <= self._durable:
+                del self._sent[0]
+
+    def _fail(self, error: BaseException) -> None:
+        was_void, self.is_void = self.is_void, True
+        if isinstance(error, Refused | KeyReused) and not self._carried_outcomes():
+            return  # a wish could not be stored: that is between it and who asked
+        if isinstance(error, Outpaced) and not isinstance(error, StaleEpoch) and was_void:
+            return  # what it was decided on had failed before it
+        self._retry_at_ns = self._clock.monotonic_ns() + int(STORAGE_RETRY.total_seconds() * 1e9)
+        self.fault = str(error)
+        if isinstance(error, StorageFailed):
+            self.is_halted = self.is_halted or error.in_doubt
+        else:
+            self.is_halted = self.is_halted or not isinstance(error, VersionConflict)
+
+    def _carried_outcomes(self) -> bool:
+        """Return whether outcomes stood in the request that was settled last."""
+        return any(number == self._settled for number, _ in self._sent)
+
+    def retry_s(self) -> float:
+        """Return how many seconds the pause before the next try still lasts."""
+        return max((self._retry_at_ns - self._clock.monotonic_ns()) / 1e9, 0.0)
+
+    def mend(self) -> list[Outcome] | None:
+        """Read the log again when it is time; return outcomes to record anew, else None."""
+        if not self.is_void or self.is_halted or self.in_flight or self.retry_s() > 0:
+            return None
+        lost = [outcome for _, outcomes in self._sent for outcome in outcomes] + self._unsent
+        self._sent, self._unsent = [], []
+        self._handle.refold()
+        self._durable = self._settled
+        self.is_void = False
+        return lost

@@ -1,0 +1,277 @@
+"""What one turn of the executor does, and how long it may sleep before the next.
+
+A turn: take what came in (outcomes, wishes, commits); look at the clock; record outcomes; answer
+wishes; decide what time has brought; send all of it as one request. What a commit allows (a call,
+an answer) happens when the commit says so, not before. `turn` may be called by hand, on a manual
+clock: that is how it is tested.
+
+When an append fails, all that was decided on it is void: the fold is read again from the log. A
+full disk is waited out; after anything worse nothing is decided any more until a restart
+(`outbox`).
+"""
+
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+
+from scheduler.executor.clock import Clock
+from scheduler.executor.dispatch import Dispatch
+from scheduler.executor.handle import Answer, Handle
+from scheduler.executor.messages import Called, Message, Reported, Settled, Wish, Woken
+from scheduler.executor.outbox import Outbox
+from scheduler.executor.watch import ClockWatch
+from scheduler.model import commands as c
+from scheduler.model import events as e
+from scheduler.model.content import Contents, digest_of
+from scheduler.model.errors import Conflict, HorologError, Unreachable, VersionConflict
+from scheduler.model.invocations import Invoke, Outcome
+from scheduler.model.limits import IDLE_WAIT, WISH_TRIES_MAX
+from scheduler.rules.facts import Fact
+from scheduler.rules.state import RunState
+
+FEW_FACTS = 16  # a tick that brought fewer leaves room for more to gather before the next
+TICK_GAP_S = 0.005
+STEPS_PER_TURN = 4  # expiries, starts, fire times, and the starts of those
+STOPPING = "the scheduler is stopping; nothing was stored"
+RESTING = (
+    "the clock was set forward by more than an hour; nothing is decided until it has stood for a "
+    "minute. Nothing was stored; try again then"
+)
+
+
+class Turns:
+    """The state of the deciding thread between two turns, and the turn."""
+
+    def __init__(
+        self,
+        handle: Handle,
+        invoke: Invoke,
+        clock: Clock,
+        *,
+        slots: int,
+        on_idle: Callable[[Handle], None],
+    ) -> None:
+        """Prepare; `on_idle` is called at the end of each turn."""
+        self.handle = handle
+        self.slots = slots
+        self._clock = clock
+        self._on_idle = on_idle
+        self._mailbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._dispatch = Dispatch(invoke, clock, handle.log, self._report)
+        self._outbox = Outbox(handle, clock)
+        self._watch = ClockWatch(clock)
+        self._allowed: list[Fact] = []  # durable, to be carried out
+        self._outcomes: list[Outcome] = []  # to be recorded
+        self._wishes: list[Wish] = []
+        self._is_stopping = False
+        self._is_closed = False  # the workers were told to end
+        self._is_over = False  # nobody will look into the mailbox again
+        self._has_more = False  # the last tick left something to decide
+        self._tick_after_ns = 0
+        self._heartbeat_at = clock.now()
+        handle.on_committed = lambda facts: self._mailbox.put(Settled(facts, None))
+        handle.on_failed = lambda error: self._mailbox.put(Settled((), error))
+
+    def _report(self, outcomes: Sequence[Outcome]) -> None:
+        self._mailbox.put(Reported(outcomes))
+
+    def turn(self, wait_s: float = 0.0) -> None:
+        """Do what came in and what fell due, waiting at most `wait_s` for something to come."""
+        self._take_in(wait_s)
+        self._heartbeat_at = self._clock.now()
+        self._outcomes += self._dispatch.overdue()
+        if (lost := self._outbox.mend()) is not None:
+            self._outcomes = lost + self._outcomes
+            self._has_more = True
+        if self._outbox.can_decide:
+            self._carry_out()
+            self._look_at_clock()
+            self._decide()
+            if self._is_stopping or not self._outbox.is_full:
+                self._outbox.flush()
+        elif self._outbox.is_halted:
+            self._halt()
+        self._on_idle(self.handle)
+
+    def _decide(self) -> None:
+        """Record outcomes, answer wishes, decide what is due; none of it on a doubtful clock."""
+        if self._watch.is_resting and not self._is_stopping:
+            self._refuse_wishes(Conflict(RESTING))
+            return
+        self._record_outcomes()
+        self._answer_wishes()
+        self._tick()
+
+    def _halt(self) -> None:
+        """Refuse all that is asked, and end what is out: nothing of it can be recorded."""
+        self._refuse_wishes(Unreachable(f"nothing can be stored: {self._outbox.fault}"))
+        if not self._is_closed:
+            self._is_closed = True
+            self._dispatch.invoke.close()
+
+    def _take_in(self, wait_s: float) -> None:
+        """Take every message that is there, waiting at most `wait_s` for the first."""
+        wait: float | None = wait_s
+        while True:
+            try:
+                message = self._mailbox.get(timeout=wait) if wait else self._mailbox.get_nowait()
+            except queue.Empty:
+                break
+            wait = None
+            match message:
+                case Reported(outcomes):
+                    for outcome in outcomes:
+                        self._dispatch.returned(outcome)
+                    self._outcomes += outcomes
+                case Settled(facts):
+                    self._outbox.settle(message)
+                    self._allowed += facts
+                case Wish():
+                    if message.is_wanted():
+                        self._wishes.append(message)
+                case Called():
+                    message.carry_out()
+                case Woken():
+                    break
+
+    def _carry_out(self) -> None:
+        """Do what durable facts allow: call services, ask attempts to end."""
+        facts, self._allowed = self._allowed, []
+        runs = self.handle.timetable.runs
+        epoch = self.handle.timetable.system.epoch
+        starting = []
+        for fact in facts:
+            event = fact.event
+            if isinstance(event, e.AttemptStarted):
+                run = runs.get(event.run)
+                if run is None or (run.attempt, run.epoch) != (event.attempt, epoch):
+                    continue
+                if run.is_cancel_requested or self._is_stopping:
+                    self._outcomes.append(
+                        Outcome(
+                            run=run.run,
+                            attempt=run.attempt,
+                            epoch=epoch,
+                            kind="cancelled" if run.is_cancel_requested else "stopped",
+                        )
+                    )
+                else:
+                    starting.append(run)
+            elif isinstance(event, e.CancelRequested):
+                run = runs.get(event.run)
+                if run is not None:
+                    self._dispatch.stop(run.run, run.attempt, "cancelled")
+        if starting:
+            self._dispatch.start(starting, self._name_of)
+
+    def _name_of(self, run: RunState) -> str:
+        job = self.handle.timetable.jobs.get(run.job)
+        return (run if job is None else job).definition.name
+
+    def _look_at_clock(self) -> None:
+        for jump in self._watch.look():
+            self.handle.gather(
+                c.NoteClockJump(by_s=round(jump.by.total_seconds(), 3), was=jump.was)
+            )
+
+    def _record_outcomes(self) -> None:
+        if not self._outcomes:
+            return
+        outcomes, self._outcomes = self._outcomes, []
+        contents: Contents = {}
+        for outcome in outcomes:
+            contents.update(outcome.contents)
+            if outcome.output is not None:
+                encoded = outcome.output.text.encode()
+                contents[digest_of(encoded)] = encoded
+        self.handle.gather(c.RecordOutcomes(outcomes=tuple(outcomes)), contents)
+        self._outbox.keep(outcomes)
+
+    def _answer_wishes(self) -> None:
+        wishes, self._wishes = self._wishes, []
+        for wish in wishes:
+            command, meta, key, contents, stream, answer, _ = wish
+            try:
+                if self._is_stopping:
+                    raise Conflict(STOPPING)
+                told = self.handle.ask(
+                    command, meta=meta, key=key, contents=contents, stream=stream
+                )
+            except Exception as error:  # noqa: BLE001  # a refusal, or a fault that is the asker's to see
+                answer.set_exception(error)
+            else:
+                told.add_done_callback(partial(self._hand_on, wish))
+
+    def _hand_on(self, wish: Wish, done: Future[Answer]) -> None:
+        """Give the answer to whoever asked; try again what failed only behind another's failure."""
+        error = done.exception()
+        if error is None:
+            wish.answer.set_result(done.result())
+        elif isinstance(error, VersionConflict) and wish.tries < WISH_TRIES_MAX:
+            self._put(wish._replace(tries=wish.tries + 1))
+        else:
+            wish.answer.set_exception(error)
+
+    def _tick(self) -> None:
+        if self._is_stopping or self._outbox.is_full:
+            return
+        if self._clock.monotonic_ns() < self._tick_after_ns:
+            self._has_more = True
+            return
+        self._has_more = False
+        timetable = self.handle.timetable
+        wish = c.Tick(slots=self.slots, epoch=timetable.system.epoch)
+        decided = 0
+        for _ in range(STEPS_PER_TURN):
+            facts = self.handle.gather(wish)
+            if not facts:
+                break
+            decided += len(facts)
+        else:
+            self._has_more = True
+        if 0 < decided < FEW_FACTS:
+            self._tick_after_ns = self._clock.monotonic_ns() + int(TICK_GAP_S * 1e9)
+
+    def _wait_s(self) -> float:
+        """Return how long nothing will be due, at most IDLE_WAIT."""
+        waits = [IDLE_WAIT.total_seconds()]
+        if not self._outbox.can_decide:
+            return min(*waits, self._outbox.retry_s()) if self._outbox.is_void else waits[0]
+        now_ns = self._clock.monotonic_ns()
+        deadline_ns = self._dispatch.next_deadline_ns()
+        if deadline_ns is not None:
+            waits.append((deadline_ns - now_ns) / 1e9)
+        if self._watch.is_resting:
+            waits.append(self._watch.rest_s())
+        elif not self._outbox.is_full:
+            at = self.handle.timetable.next_wake()
+            gap_s = (self._tick_after_ns - now_ns) / 1e9
+            if self._has_more:
+                waits.append(gap_s)
+            elif at is not None:
+                waits.append(max((at - self._clock.now()).total_seconds(), gap_s))
+        return max(min(waits), 0.0)
+
+    def _put(self, message: Message) -> None:
+        """Hand something to the deciding thread; from any thread."""
+        self._mailbox.put(message)
+        if self._is_over:
+            self._refuse_waiting()
+
+    def _refuse_waiting(self) -> None:
+        """Refuse what nobody will answer any more."""
+        while True:
+            try:
+                message = self._mailbox.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(message, Wish) and message.is_wanted():
+                message.answer.set_exception(Conflict(STOPPING))
+            elif isinstance(message, Called):
+                message.carry_out()
+
+    def _refuse_wishes(self, error: HorologError) -> None:
+        wishes, self._wishes = self._wishes, []
+        for wish in wishes:
+            wish.answer.set_exception(error)

@@ -1,0 +1,133 @@
+"""The statements on the tables of a log, each a function over a connection.
+
+They hold no state, begin no transaction and translate no error: `commit` and `reader` do. Positions
+come from Python (`admit`), never from RETURNING. A page is read by key, so nothing is held open
+between two pages.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from scheduler.log.admit import KeyUse, Row, whose
+from scheduler.log.chain import FIRST
+from scheduler.log.codec import Codec, Columns
+from scheduler.log.contract import Head
+from scheduler.model.content import Contents
+
+_LAST = 2**63 - 1  # no position is behind it
+_PAGE = """
+SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key
+FROM log WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"""
+_STREAM_PAGE = """
+SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key
+FROM log WHERE stream = ? AND position > ? AND position <= ? ORDER BY version LIMIT ?"""
+_LINKED_PAGE = """
+SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key, hash
+FROM log WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"""
+
+
+def insert(db: sqlite3.Connection, rows: Sequence[Row], contents: Contents) -> None:
+    """Append the rows, and the content they name; content that was erased stands again."""
+    for digest, content in contents.items():
+        db.execute(
+            "INSERT INTO content(digest, bytes) VALUES (?, ?)"
+            " ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes WHERE bytes IS NULL",
+            (bytes.fromhex(digest), content),
+        )
+    db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def head(db: sqlite3.Connection) -> tuple[Head, int]:
+    """Return the end of the log and when its last event was recorded, in nanoseconds."""
+    row = db.execute(
+        "SELECT position, hash, recorded_at FROM log ORDER BY position DESC LIMIT 1"
+    ).fetchone()
+    return (Head(0, FIRST), 0) if row is None else (Head(row[0], row[1]), row[2])
+
+
+def hash_at(db: sqlite3.Connection, position: int) -> bytes | None:
+    """Return the hash of the event at `position` (32 zero bytes at 0); None beyond the head."""
+    if position == 0:
+        return FIRST
+    row = db.execute("SELECT hash FROM log WHERE position = ?", (position,)).fetchone()
+    found: bytes | None = row and row[0]
+    return found
+
+
+def version_of(db: sqlite3.Connection, stream: str) -> int:
+    """Return the last version of a stream, 0 when there is none."""
+    row = db.execute("SELECT max(version) FROM log WHERE stream = ?", (stream,)).fetchone()
+    version: int | None = row[0]
+    return version or 0
+
+
+def key_use(db: sqlite3.Connection, key: str, codec: Codec) -> KeyUse | None:
+    """Return the request that had `key`, or None."""
+    row = db.execute("SELECT position, meta FROM log WHERE request_key = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    meta = codec.decode_meta(row[1])
+    return KeyUse(row[0], row[0] + meta.events - 1, whose(meta))
+
+
+def page(
+    db: sqlite3.Connection, after: int, until: int | None, stream: str | None, limit: int
+) -> list[Columns]:
+    """Return the columns of at most `limit` events with after < position <= until, in order."""
+    last = _LAST if until is None else until
+    if stream is None:
+        return db.execute(_PAGE, (after, last, limit)).fetchall()
+    return db.execute(_STREAM_PAGE, (stream, after, last, limit)).fetchall()
+
+
+def linked_page(db: sqlite3.Connection, since: int, until: int, limit: int) -> list[Row]:
+    """Return at most `limit` whole rows with since <= position <= until, hashes included."""
+    return db.execute(_LINKED_PAGE, (since, until, limit)).fetchall()
+
+
+def streams(db: sqlite3.Connection, first: str, before: str, limit: int) -> list[str]:
+    """Return the names of the streams with first <= name < before, sorted."""
+    found = db.execute(
+        "SELECT stream FROM log WHERE stream >= ? AND stream < ? AND version = 1"
+        " ORDER BY stream LIMIT ?",
+        (first, before, limit),
+    )
+    return [name for (name,) in found]
+
+
+def content(db: sqlite3.Connection, digest: str) -> bytes | None:
+    """Return the bytes under `digest`; None when unknown or erased."""
+    row = db.execute(
+        "SELECT bytes FROM content WHERE digest = ?", (bytes.fromhex(digest),)
+    ).fetchone()
+    found: bytes | None = row and row[0]
+    return found
+
+
+def has_content(db: sqlite3.Connection, digest: str) -> bool:
+    """Return whether `digest` is known; its bytes may be erased."""
+    row = db.execute("SELECT 1 FROM content WHERE digest = ?", (bytes.fromhex(digest),)).fetchone()
+    return row is not None
+
+
+def contents(db: sqlite3.Connection) -> Iterator[tuple[str, bytes | None]]:
+    """Yield all content, one at a time, holding no snapshot between two."""
+    rowid = -_LAST
+    while True:
+        row = db.execute(
+            "SELECT rowid, digest, bytes FROM content WHERE rowid > ? ORDER BY rowid LIMIT 1",
+            (rowid,),
+        ).fetchone()
+        if row is None:
+            return
+        rowid = row[0]
+        yield row[1].hex(), row[2]
+
+
+def erase(db: sqlite3.Connection, digest: str) -> bool:
+    """Remove the bytes under `digest`; False when there were none."""
+    changed = db.execute(
+        "UPDATE content SET bytes = NULL WHERE digest = ? AND bytes IS NOT NULL",
+        (bytes.fromhex(digest),),
+    )
+    return changed.rowcount > 0

@@ -1,0 +1,1 @@
+"""Nouns and facts, pure: jobs, fire times, events, commands and the errors raised on purpose."""

@@ -1,0 +1,166 @@
+"""Everything that can be asked: one class per wish.
+
+A command names what is wanted, never how things stand; ids of new things are made by whoever asks,
+so that deciding stays pure and asking twice is the same wish. `RecordOutcomes`, `Tick` and the
+`System...` wishes come from the executor itself.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from scheduler.model.content import Payload
+from scheduler.model.invocations import Outcome
+from scheduler.model.jobs import Definition, JobId, Missed, RunId
+
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="command", tag="command"):
+    """The root of all wishes."""
+
+
+class DefineJob(Command, frozen=True, kw_only=True, tag="define-job"):
+    """Define a job under a new id; one that stands so already under its name changes nothing."""
+
+    job: JobId
+    definition: Definition
+    if_past: Literal["refuse", "run", "skip"] = "refuse"  # a one-time job whose time has gone by
+    replace: bool = False  # a different definition under this name is an edit (apply, Python)
+
+
+class ReviseJob(Command, frozen=True, kw_only=True, tag="revise-job"):
+    """Give a job another definition (its name stays); what is due before is decided first."""
+
+    job: JobId
+    definition: Definition
+    if_past: Literal["refuse", "run", "skip"] = "refuse"
+    if_version: int | None = None  # refuse when job/<id> has moved on
+
+
+class RenameJob(Command, frozen=True, kw_only=True, tag="rename-job"):
+    """Give a job another name."""
+
+    job: JobId
+    name: str
+
+
+class PauseJob(Command, frozen=True, kw_only=True, tag="pause-job"):
+    """Stop deciding for a job."""
+
+    job: JobId
+
+
+class ResumeJob(Command, frozen=True, kw_only=True, tag="resume-job"):
+    """Decide for a job again; `missed` says what becomes of the fire times of the pause."""
+
+    job: JobId
+    missed: Missed = "skip"
+
+
+class RemoveJob(Command, frozen=True, kw_only=True, tag="remove-job"):
+    """Remove a job for good."""
+
+    job: JobId
+
+
+class TriggerJob(Command, frozen=True, kw_only=True, tag="trigger-job"):
+    """Run a job now, outside its schedule."""
+
+    job: JobId
+    run: RunId
+    input: Payload | None = None
+
+
+class CancelRun(Command, frozen=True, kw_only=True, tag="cancel-run"):
+    """End an open or held run."""
+
+    run: RunId
+
+
+class RetryRun(Command, frozen=True, kw_only=True, tag="retry-run"):
+    """Try a failed, expired or cancelled run again, as the same run."""
+
+    run: RunId
+
+
+class ResolveRun(Command, frozen=True, kw_only=True, tag="resolve-run"):
+    """Settle a held run."""
+
+    run: RunId
+    verdict: Literal["succeeded", "failed", "retry"]
+
+
+class PauseSystem(Command, frozen=True, kw_only=True, tag="pause-system"):
+    """Stop deciding for every job."""
+
+
+class ResumeSystem(Command, frozen=True, kw_only=True, tag="resume-system"):
+    """Decide again; `missed` says what becomes of the fire times of the pause."""
+
+    missed: Missed = "skip"
+
+
+class AcceptClock(Command, frozen=True, kw_only=True, tag="accept-clock"):
+    """Vouch for a clock that stands behind the log."""
+
+
+class StartSystem(Command, frozen=True, kw_only=True, tag="start-system"):
+    """Take up the log under the next epoch."""
+
+    host: str
+    pid: int
+    versions: dict[str, str]
+
+
+class StopSystem(Command, frozen=True, kw_only=True, tag="stop-system"):
+    """Leave the log in order."""
+
+
+class NoteClockJump(Command, frozen=True, kw_only=True, tag="note-clock-jump"):
+    """Record that the wall clock left the monotonic one."""
+
+    by_s: float
+    was: datetime
+
+
+class SettleRun(Command, frozen=True, kw_only=True, tag="settle-run"):
+    """Settle a run whose attempt an older epoch left open, or whose thread died with it."""
+
+    run: RunId
+    alive: bool = False  # its child still runs: the run is held, whatever its policy says
+
+
+class Tick(Command, frozen=True, kw_only=True, tag="tick"):
+    """Decide what time has brought: expiries, fire times, starts, in one bounded step."""
+
+    slots: int  # attempts at once
+    epoch: int
+
+
+class RecordOutcomes(Command, frozen=True, kw_only=True, tag="record-outcomes"):
+    """Attempts ended."""
+
+    outcomes: tuple[Outcome, ...]
+
+
+AnyCommand = (
+    DefineJob
+    | ReviseJob
+    | RenameJob
+    | PauseJob
+    | ResumeJob
+    | RemoveJob
+    | TriggerJob
+    | CancelRun
+    | RetryRun
+    | ResolveRun
+    | PauseSystem
+    | ResumeSystem
+    | AcceptClock
+    | StartSystem
+    | StopSystem
+    | NoteClockJump
+    | SettleRun
+    | Tick
+    | RecordOutcomes
+)

@@ -1,0 +1,357 @@
+"""Everything that can happen: one class per fact, one tagged union.
+
+An event says what became true, in the past tense, with what is needed to fold it and nothing that
+can be reckoned. The tag is a literal and never follows the class's name. `REVISIONS` counts each
+type's body up; a new field raises it and brings an upcaster (`log.upcast`). When and by whom stands
+in the envelope (`log.contract`), not here.
+
+The hottest events come first, here and in every `match`.
+"""
+
+from datetime import datetime
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from scheduler.model.content import Payload
+from scheduler.model.jobs import Cause, Definition, FailureKind, JobId, Missed, RunId, SkipReason
+
+
+class Event(
+    Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="event"
+):
+    """The root of all facts."""
+
+
+# -- a run: streams fire/... and call/...
+
+
+class RunPlanned(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-planned"):
+    """An occurrence became a run, or someone asked for one."""
+
+    run: RunId
+    job: JobId
+    cause: Cause
+    revision: int  # of the job: its service, input and retry policy hold for this run
+    due_time: datetime  # never started before
+    fire_time: datetime | None = None  # nominal; None for a call
+    window_start: datetime | None = None  # the data window is (window_start, fire_time]
+    number: int = 1  # of the run in its stream
+    input: Payload | None = None  # its own; else the job's
+    start_by: datetime | None = None  # expires when no attempt has started by then
+    in_line: bool = False  # waits for its turn, and later fires wait behind it (catch-up `all`)
+
+
+class AttemptStarted(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="attempt-started"
+):
+    """The service may now be called; committed before it is."""
+
+    run: RunId
+    attempt: int
+    epoch: int
+    code: str | None = None  # digest of the service's source
+
+
+class RunSucceeded(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-succeeded"
+):
+    """The attempt returned; the run is over."""
+
+    run: RunId
+    attempt: int
+    duration_us: int
+    result: Payload | None = None
+
+
+class AttemptFailed(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="attempt-failed"
+):
+    """The attempt ended badly; with `retry_at` another follows, else the run's end stands by."""
+
+    run: RunId
+    attempt: int
+    kind: FailureKind
+    error: str
+    duration_us: int = 0
+    detail: Payload | None = None  # the traceback
+    retry_at: datetime | None = None
+    abandoned: bool = False  # its thread still runs: slot and run stay taken until it returns
+
+
+class RunFailed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-failed"):
+    """No further attempt follows; the run is over."""
+
+    run: RunId
+    kind: FailureKind | Literal["crash-loop"]
+    error: str
+
+
+class AttemptLogged(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="attempt-logged"
+):
+    """The output of an attempt was kept."""
+
+    run: RunId
+    attempt: int
+    digest: str
+    size: int
+    head: str
+    lines: int
+    dropped_bytes: int = 0  # between head and tail
+
+
+class AttemptInterrupted(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="attempt-interrupted"
+):
+    """The attempt was lost with its executor (`crash`) or ended by its stop (`stop`)."""
+
+    run: RunId
+    attempt: int
+    reason: Literal["crash", "stop"]
+    retry_at: datetime | None = None
+
+
+class RunExpired(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-expired"):
+    """No attempt had started by the start deadline; the run is over."""
+
+    run: RunId
+
+
+class CancelRequested(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="cancel-requested"
+):
+    """Someone asked for the run's end; no attempt starts after this."""
+
+    run: RunId
+
+
+class RunCancelled(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-cancelled"
+):
+    """The run was ended on request; it is over."""
+
+    run: RunId
+
+
+class RunHeld(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-held"):
+    """The run waits for a person: it may have had its effect, and must not be repeated unasked."""
+
+    run: RunId
+    reason: str
+
+
+class RunResolved(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-resolved"
+):
+    """A person settled a held run: it counts as done, as failed, or is tried again."""
+
+    run: RunId
+    verdict: Literal["succeeded", "failed", "retry"]
+    retry_at: datetime | None = None  # with `retry`
+
+
+class RunReopened(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-reopened"
+):
+    """A failed or expired run is tried again, in full: its attempts count from here."""
+
+    run: RunId
+    retry_at: datetime
+
+
+class LateOutcomeIgnored(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="late-outcome-ignored"
+):
+    """An outcome came for an attempt that was no longer open; an abandoned attempt has returned."""
+
+    run: RunId
+    attempt: int
+    epoch: int
+    outcome: str
+
+
+# -- a job: streams skips/... and job/...
+
+
+class FiresSkipped(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="fires-skipped"
+):
+    """The fire times in (after, until] were passed over on purpose."""
+
+    job: JobId
+    after: datetime  # where the job's last decision ended
+    until: datetime
+    count: int  # exact, at least 1
+    reason: SkipReason
+
+
+class JobDefined(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-defined"):
+    """A job exists; fire times after `cursor` are its own."""
+
+    job: JobId
+    definition: Definition
+    cursor: datetime
+    exhausted: bool = False  # a one-time job that was already past
+
+
+class JobRevised(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-revised"):
+    """The job has a new definition; fire times after `effective_at` follow it."""
+
+    job: JobId
+    revision: int
+    definition: Definition
+    effective_at: datetime
+    exhausted: bool = False
+
+
+class JobRenamed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-renamed"):
+    """The job has another name; its id and history stay."""
+
+    job: JobId
+    name: str
+    was: str
+
+
+class JobPaused(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-paused"):
+    """Nothing is decided for the job until it is resumed."""
+
+    job: JobId
+
+
+class JobResumed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-resumed"):
+    """The job is decided again; fire times up to `at` are treated as `missed` says."""
+
+    job: JobId
+    at: datetime
+    missed: Missed
+
+
+class JobRemoved(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-removed"):
+    """The job is gone for good; its name is free, its history stays."""
+
+    job: JobId
+
+
+class JobExhausted(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-exhausted"
+):
+    """The job has no further fire time, or has had all its runs."""
+
+    job: JobId
+    reason: Literal["max-runs", "no-fires-left"]
+
+
+# -- the system: stream system
+
+
+class LogCreated(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="log-created"):
+    """The log exists; its identity is random, so that views know whose they are."""
+
+    identity: str
+    horolog: str
+
+
+class SystemStarted(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-started"
+):
+    """An executor took up the log under a new epoch, with these versions reckoning fire times."""
+
+    epoch: int
+    host: str
+    pid: int
+    versions: dict[str, str]
+
+
+class SystemStopped(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-stopped"
+):
+    """The executor of this epoch stopped in order."""
+
+    epoch: int
+
+
+class SystemPaused(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-paused"
+):
+    """Nothing is decided for any job until the system is resumed."""
+
+
+class SystemResumed(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-resumed"
+):
+    """Jobs are decided again; fire times up to `at` are treated as `missed` says."""
+
+    at: datetime
+    missed: Missed
+
+
+class ClockJumped(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="clock-jumped"
+):
+    """The wall clock left the monotonic one by `by_s` seconds."""
+
+    by_s: float
+    was: datetime
+    now: datetime
+
+
+class ClockAccepted(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="clock-accepted"
+):
+    """A person vouched for a clock behind the log: every cursor ahead of `at` is set to it."""
+
+    at: datetime
+
+
+AnyEvent = (
+    RunPlanned
+    | AttemptStarted
+    | RunSucceeded
+    | AttemptFailed
+    | RunFailed
+    | AttemptLogged
+    | AttemptInterrupted
+    | RunExpired
+    | CancelRequested
+    | RunCancelled
+    | RunHeld
+    | RunResolved
+    | RunReopened
+    | LateOutcomeIgnored
+    | FiresSkipped
+    | JobDefined
+    | JobRevised
+    | JobRenamed
+    | JobPaused
+    | JobResumed
+    | JobRemoved
+    | JobExhausted
+    | LogCreated
+    | SystemStarted
+    | SystemStopped
+    | SystemPaused
+    | SystemResumed
+    | ClockJumped
+    | ClockAccepted
+)
+RunEvent = (
+    RunPlanned
+    | AttemptStarted
+    | RunSucceeded
+    | AttemptFailed
+    | RunFailed
+    | AttemptLogged
+    | AttemptInterrupted
+    | RunExpired
+    | CancelRequested
+    | RunCancelled
+    | RunHeld
+    | RunResolved
+    | RunReopened
+    | LateOutcomeIgnored
+)
+EVENT_TYPES: dict[str, type[AnyEvent]] = {
+    str(kind.__struct_config__.tag): kind for kind in get_args(AnyEvent)
+}
+REVISIONS: dict[str, int] = dict.fromkeys(EVENT_TYPES, 1)  # of each type's body, as written today

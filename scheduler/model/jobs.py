@@ -1,0 +1,84 @@
+"""The nouns: what a job is, as defined by a person, and the ids by which everything is named.
+
+A `Definition` holds what was asked for and nothing that changes by running; the latter is
+`rules.state`. The defaults here are the policy a user gets by saying nothing, and the
+documentation's policy table is checked against them.
+"""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NewType
+
+from msgspec import Struct
+
+from scheduler.model.content import Payload
+from scheduler.model.schedules import Schedule
+
+JobId = NewType("JobId", str)  # a UUIDv7, made by the clock
+RunId = NewType("RunId", str)  # of an occurrence: follows from its key; of a call: a UUIDv7
+
+CatchUp = Literal["none", "latest", "all"]
+Overlap = Literal["skip", "allow"]
+OnCrash = Literal["retry", "fail", "hold"]
+Isolation = Literal["thread", "process"]
+Missed = Literal["skip", "latest", "all"]
+Cause = Literal["schedule", "catch-up", "trigger"]
+SkipReason = Literal["misfire", "coalesced", "window", "limit", "overlap", "paused"]
+FailureKind = Literal["error", "timeout", "crash", "cancelled", "no-service"]
+
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Retry(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """When a failed attempt is tried again: a delay from `initial` on by `factor`, jittered."""
+
+    max_attempts: int = 1
+    initial: timedelta = timedelta(seconds=10)
+    factor: float = 2.0
+    max_delay: timedelta = timedelta(minutes=10)
+
+
+class Definition(
+    Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, forbid_unknown_fields=True
+):
+    """A job as a person defines it; each field's meaning stands in the documentation's table."""
+
+    name: str
+    service: str
+    schedule: Schedule
+    start_at: datetime | None = None  # inclusive
+    end_at: datetime | None = None  # inclusive
+    max_runs: int | None = None
+    input: Payload | None = None
+    misfire_grace: timedelta = timedelta(seconds=60)  # up to this late, inclusive, is on time
+    catch_up: CatchUp = "latest"
+    catch_up_window: timedelta | None = None  # inclusive; None: 24 h for `all`, else unbounded
+    catch_up_limit: int = 1_000
+    overlap: Overlap = "skip"
+    timeout: timedelta = timedelta(hours=1)  # of one attempt
+    retry: Retry = Retry()
+    start_deadline: timedelta | None = None
+    on_crash: OnCrash = "retry"
+    isolation: Isolation = "thread"
+    private: bool = False
+    labels: dict[str, str] = {}
+    description: str = ""
+    owner: str = ""
+    runbook: str = ""
+
+
+def run_id(job: JobId, fire_time: datetime, number: int = 1) -> RunId:
+    """Return the id of the `number`th run of the occurrence (job, fire_time): a UUIDv8.
+
+    It follows from the occurrence's key, so whoever plans it names it alike; the first 48 bits are
+    the fire time in milliseconds, so ids sort by time (RFC 9562, 5.8).
+    """
+    key = f"{job}/{fire_time.timestamp():.0f}/{number}".encode()
+    tail = hashlib.sha256(key).digest()
+    milliseconds = max((fire_time - EPOCH_AT) // MILLISECOND, 0)
+    raw = bytearray(milliseconds.to_bytes(6, "big") + tail[:10])
+    raw[6] = 0x80 | (raw[6] & 0x0F)
+    raw[8] = 0x80 | (raw[8] & 0x3F)
+    text = raw.hex()
+    return RunId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")

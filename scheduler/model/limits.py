@@ -1,0 +1,178 @@
+"""Every bound of Horolog, in one place, each with its unit in its name and its reason beside it.
+
+A refusal names the limit it met. Nothing here is a tuning knob for users; what users may set stands
+in `tools.settings`.
+"""
+
+from datetime import timedelta
+
+# -- what people type
+NAME_CHARS_MAX = 200  # a job's name is read on a terminal line
+SERVICE_CHARS_MAX = 128
+EXPRESSION_CHARS_MAX = 256  # longer ones are generated, and wrong
+EXPRESSIONS_MAX = 16  # of one schedule; each is reckoned apart
+LABELS_MAX = 64
+LABEL_CHARS_MAX = 200
+TEXT_CHARS_MAX = 4_000  # description, owner, runbook, reason
+WRITTEN_CHARS_MAX = 64  # an instant or a length of time; the longest sensible ones have about 35
+DURATION_MAX = timedelta(days=36_525)  # a hundred years; beyond, instants leave the calendar
+YEAR_MIN = 1970
+YEAR_MAX = 2262  # nanoseconds since 1970 fit in 63 bits until then
+RETRY_ATTEMPTS_MAX = 1_000
+CATCH_UP_FIRES_MAX = 10_000  # upper bound of catch_up_limit
+DEFINITION_BYTES_MAX = 60 * 1024  # fits in an event (EVENT_BYTES_MAX) with what stands around it
+RUNS_MAX = 1_000_000_000  # upper bound of max_runs
+RETRY_FACTOR_MAX = 1_000.0  # beyond, the second delay is the last
+JSON_DEPTH_MAX = 32  # nesting of what people send; deeper is an attack or a loop
+JSON_NUMBER_CHARS_MAX = 100  # digits of one whole number in JSON
+SCHEDULES_JUDGED_MAX = 10_000  # schedules whose problems are remembered, most have none
+SETTINGS_BYTES_MAX = 1024 * 1024  # a settings file is written by hand
+PATTERNS_MAX = 1_000  # files and modules named to load services from
+
+# -- content
+INLINE_BYTES_MAX = 1_024  # larger inputs, results and tracebacks are content, by digest
+INPUT_BYTES_MAX = 512 * 1024
+RESULT_BYTES_MAX = 8 * 1024 * 1024
+OUTPUT_BYTES_MAX = 64 * 1024  # of one attempt; head and tail are kept beyond
+HEAD_CHARS = 300  # of a content, kept in the event that names it
+ERROR_CHARS_MAX = 1_000  # of an error's message in an event
+
+# -- the log
+EVENT_BYTES_MAX = 64 * 1024  # one event's body
+EVENTS_PER_APPEND_MAX = 1_000  # one request is one transaction, never split
+EVENTS_PER_COMMIT_MAX = 1_000  # one group commit; a longer one would delay its first waiter
+BYTES_PER_COMMIT_MAX = 1024 * 1024
+REQUESTS_WAITING_MAX = 10_000  # the writer's queue; beyond, the caller waits
+KEY_CHARS_MAX = 200  # a request key
+PAGE_EVENTS_MAX = 5_000  # one page of a reader
+CHECKPOINT_BYTES = 1024 * 1024  # of WAL frames between two passive checkpoints
+CHECKPOINT_IDLE = timedelta(seconds=1)  # nothing waiting for so long: the WAL is emptied
+WAL_BYTES_KEPT = 64 * 1024 * 1024  # the WAL file shrinks to this when it is reset
+BYTES_WAITING_MAX = 64 * 1024 * 1024  # in the writer's queue, beside the number of requests
+STREAM_CHARS_MAX = 300  # "fire/<time>/<id>" is 62; a name of a calendar may be longer
+STREAMS_KEPT_MAX = 65_536  # streams written lately whose version is remembered, twice over
+ENVELOPES_KEPT_MAX = 1_024  # decoded envelopes kept; those of one request are equal
+READERS_MAX = 4  # connections that read the log at once, in one process
+BUSY_WAIT = timedelta(seconds=5)  # for another program that holds the file's lock
+OWNER_BYTES_MAX = 4_096  # of a lock file's text: a pid, a host, a time and a path
+SOCKET_PATH_BYTES_MAX = 100  # the systems take 104 or 108, with the zero at the end
+LOCK_TRIES_MAX = 5  # each is lost only to one who takes or drops the lock at that instant
+
+# -- the executor
+SLOTS_DEFAULT = 32  # attempts at once
+SLOTS_MAX = 10_000
+DUE_JOBS_PER_APPEND = 500  # a tick decides in such chunks; each is one append
+FIRES_PER_DECISION_MAX = 500  # runs planned for one job in one decision; the rest in the next
+STALE_ENTRIES_MAX = 1_000  # of a heap, beyond twice what lives, before it is built anew
+CRASHES_MAX = 3  # attempts of one run lost to crashes before it fails as a crash loop
+SNAPSHOT_EVENTS = 100_000  # a tail this long asks for a snapshot
+SNAPSHOT_EVERY = timedelta(seconds=30)
+SNAPSHOT_PATIENCE = timedelta(seconds=10)  # for the log to become durable up to a snapshot
+CLOCK_JUMP = timedelta(hours=1)  # a forward step beyond this rests the decisions
+CLOCK_SETTLE = timedelta(seconds=60)  # ... until it has stood so long
+JUMPS_KEPT_MAX = 100  # of one such rest, recorded at its end
+WISHES_WAITING_MAX = 10_000  # the executor's mailbox for commands
+WISH_TRIES_MAX = 3  # of a wish whose append failed only behind another's failure
+
+# -- views
+PAGE_PAUSE = timedelta(milliseconds=250)  # between two pages while runs are due
+GATHER_PAUSE = timedelta(milliseconds=20)  # after a short page: a trickle is not one commit each
+VIEWS_RETRY_PAUSE = timedelta(seconds=1)  # after a page that could not be stored (a full disk)
+VIEW_JOBS_KEPT_MAX = (
+    10_000  # states held by the view of jobs; others are read from their rows
+)
+VIEW_RUNS_KEPT_MAX = 100_000  # open runs held by the view of runs, likewise
+VIEW_NAMES_KEPT_MAX = 100_000  # job names held by the view of runs, likewise
+DIFFERENCES_MAX = 100  # told of one verification; the first ones name the cause
+ROWS_PER_LIST_MAX = 10_000  # one page of a list
+ID_PREFIX_CHARS_MIN = 8  # of an id, to name a job or a run by
+SUGGESTED_NAMES_MAX = 1_000  # names looked through for one that was meant
+
+# -- fire times
+SEARCH_YEARS = 50  # how far ahead a cron schedule is searched before "never fires"
+FIRE_LIST_MAX = 256  # fire times kept ready per schedule
+FIRE_LISTS_MAX = 50_000  # schedules whose list is kept
+FIRES_KEPT_MAX = 400_000  # over all those lists: about 25 MB
+FIRE_LIST_FIRST = 4  # fire times in a schedule's first list; it grows as they are used up
+EXPRESSIONS_PARSED_MAX = 10_000  # parsed cron expressions kept, about 1 KB each
+FIELDS_READ_MAX = 4_096  # texts of single cron fields kept understood; most schedules share them
+DAY_RULES_MAX = 4_096  # (day fields, kind of month) whose matching days are kept; 28 kinds each
+DAY_TIMES_MAX = (
+    512  # lists of a day's times kept, at most 173 KB each (evenly spaced ones: nothing)
+)
+SCHEDULES_READ_MAX = 2_048  # cron schedules kept ready for reckoning
+CLOCK_YEARS_MAX = 8_192  # (zone, year) whose clock changes are kept; 600 zones have about 13 each
+ZONES_MAX = 1_024  # zones kept loaded; there are about 600
+ZONE_CHARS_MAX = 64  # the longest zone name has 32
+CLOCK_PROBE = timedelta(days=3)  # two clock changes of one zone are at least 4 days apart
+CLOCK_JUMP_MADE_UP_MAX = timedelta(hours=3)  # a longer gap is a lost day, not summer time
+SHOWN_FIRES_MAX = 10_000  # of one preview
+
+# -- services
+SERVICE_FILES_MAX = 1_000  # loaded at start; more is a glob that catches too much
+SOURCE_BYTES_MAX = 4 * 1024 * 1024  # of one such file; it is handed to each child
+DETAIL_BYTES_MAX = 64 * 1024  # a traceback; its two ends are kept beyond
+END_GRACE = timedelta(seconds=5)  # to tidy up in, after a cancellation or SIGTERM
+OUTCOMES_PER_REPORT_MAX = 500  # told at once; the executor's appends take that many
+ANSWER_BYTES_MAX = RESULT_BYTES_MAX + 1024 * 1024  # what a child sends back: result and traceback
+CALL_BYTES_MAX = SOURCE_BYTES_MAX + 1024 * 1024  # what a child is sent: source and input
+SUMMARY_CHARS_MAX = 200  # of a service, in lists: the first line of its docstring
+KNOWN_SHOWN_MAX = 8  # names told to someone who asked for one that is unknown
+STOP_PATIENCE = timedelta(
+    seconds=7
+)  # for an attempt asked to end, before it is given up: over END_GRACE
+CHILDREN_PATIENCE = timedelta(seconds=5)  # for children of the last executor, at start
+CLOCK_NOTED = timedelta(seconds=5)  # a smaller step of the wall clock is slew, not worth an event
+IDLE_WAIT = timedelta(seconds=1)  # the longest the executor sleeps: a set clock is seen by then
+STORAGE_RETRY = timedelta(seconds=1)  # between two tries while the disk is full
+REQUESTS_IN_FLIGHT_MAX = 2  # of the executor: one being synced, one gathering behind it
+
+# -- the HTTP interface
+BODY_BYTES_MAX = 1024 * 1024  # of a request; a batch is split by it
+HTTP_ANSWER_BYTES_MAX = 64 * 1024 * 1024  # of an answer, as the client reads it
+BATCH_WISHES_MAX = 500  # in one request; answered together, so the first waits for the last
+CONNECTIONS_MAX = 256  # at once on the socket; beyond, 503
+SOCKET_BACKLOG = 128  # connections that wait to be taken
+HTTP_STOP_PATIENCE = timedelta(seconds=5)  # for answers under way when the server stops
+HEARTBEAT_MAX = timedelta(seconds=30)  # an executor that has not moved for so long is stuck
+CONNECT_PATIENCE = timedelta(seconds=5)  # for a Unix socket to take a connection
+ANSWER_PATIENCE = timedelta(seconds=60)  # a commit takes milliseconds; a full disk is told at once
+DECISION_PATIENCE = timedelta(seconds=50)  # for a wish's commit; shorter than the asker's
+VIEWS_PATIENCE = timedelta(seconds=5)  # a write is answered when the views show it, or after this
+OWNER_PATIENCE = timedelta(seconds=5)  # for another command to let go of the log
+PAGE_ROWS_MAX = 1_000  # of one list over HTTP
+PAGE_ROWS_DEFAULT = 100
+
+# -- the command line
+SHOWN_EVENTS_MAX = 1_000_000  # of one `log list`; they are printed as they are read
+STREAMS_KNOWN_MAX = 10_000  # streams of calls whose job is remembered while a list is filtered
+SHOWN_ROWS_MAX = 1_000_000  # of one list of jobs, runs or misses; they are printed as they are read
+
+# -- declared jobs
+MANIFEST_BYTES_MAX = 64 * 1024 * 1024  # of one file; 10,000 jobs take about 1.5 MB
+MANIFEST_JOBS_MAX = 100_000  # in one file
+PROBLEMS_TOLD_MAX = 50  # of one file; the first ones name the cause of the others
+
+# -- what the doctor looks at
+DOCTOR_EVENTS = 10_000  # the newest ones, whose chain is followed; well under a second
+DISK_FREE_BYTES_FEW = 1024 * 1024 * 1024  # less is worth a look
+DISK_FREE_BYTES_MIN = 64 * 1024 * 1024  # less may not hold the next write-ahead log
+VIEWS_BEHIND_FEW = 10_000  # events; a server that works is never so far behind
+
+# -- connections
+CONNECTIONS_NAMED_MAX = 1_000  # in one settings file
+CONNECTION_TIMEOUT_DEFAULT = timedelta(seconds=30)  # of one request, mail, command or statement
+CONNECTION_TIMEOUT_MAX = timedelta(hours=24)
+CONNECT_WAIT = timedelta(seconds=5)  # for a far end to take a connection; within the timeout
+CLOSE_WAIT = timedelta(seconds=2)  # for the clients of one event loop to part in order
+SHARED_CLIENT_MAX = 64  # connections one REST or Redis client holds at once; more wait their turn
+SQL_CONNECTIONS_MAX = 8  # of one name at once, each with a thread; more wait their turn
+SQL_ROWS_MAX = 100_000  # of one answer; more belong in a file, not in memory
+ANSWER_BODY_BYTES_MAX = 64 * 1024 * 1024  # of an HTTP answer, unpacked
+BODY_SHOWN_CHARS = 300  # of an HTTP answer that says why it refused
+HEADERS_SET_MAX = 100  # of one connection
+MAIL_BYTES_MAX = 32 * 1024 * 1024  # of one mail as sent; most servers take less
+RECIPIENTS_MAX = 1_000  # of one mail
+SECRET_CHARS_MIN = 4  # a shorter one cannot be told from ordinary text in what is kept
+SECRET_BYTES_MAX = 64 * 1024  # a key or a certificate has a few thousand
+SECRETS_KEPT_MAX = 1_000  # values remembered, to be told from other text; the oldest go first

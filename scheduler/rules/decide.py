@@ -1,0 +1,139 @@
+"""A wish in, events out: `decide(timetable, command, now)`.
+
+Pure: the clock, the policies and what must be looked up in the log are handed in. A command that
+changes nothing answers with nothing. Which rule answers which wish stands in the one `match` below.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple, assert_never
+
+from scheduler.model import commands as c
+from scheduler.model import events as e
+from scheduler.model.jobs import JobId
+from scheduler.model.streams import SYSTEM
+from scheduler.rules import due, lifecycle, runs
+from scheduler.rules.facts import Fact
+from scheduler.rules.plan import Taken
+from scheduler.rules.timetable import Timetable
+
+
+class Known(NamedTuple):
+    """What a rule may ask that is not in the fold, answered by whoever asks it to decide."""
+
+    taken: Taken  # of an occurrence from before the clock was set back: has it a run?
+    code: Callable[[str], str | None]  # the digest of a service's source
+
+
+def never_taken(job: JobId, fire_time: datetime) -> bool:  # noqa: ARG001  # the shape of Taken
+    """Answer for a log whose clock was never set back."""
+    return False
+
+
+def no_code(service: str) -> None:  # noqa: ARG001  # the shape of Known.code
+    """Answer where no services are loaded."""
+    return
+
+
+NOTHING_KNOWN = Known(never_taken, no_code)
+
+
+def decide(
+    timetable: Timetable, command: c.AnyCommand, now: datetime, known: Known = NOTHING_KNOWN
+) -> list[Fact]:
+    """Return the facts that meet the wish, in order; none when it changes nothing.
+
+    Raises: Refused, when the wish cannot be met; nothing is changed then.
+    """
+    match command:
+        case c.RecordOutcomes():
+            return runs.record_outcomes(timetable, command, now)
+        case c.Tick():
+            return tick(timetable, command, now, known)
+        case c.SettleRun():
+            return runs.settle_run(timetable, command, now)
+        case c.CancelRun():
+            return runs.cancel_run(timetable, command)
+        case c.RetryRun():
+            return runs.retry_run(timetable, command, now)
+        case c.ResolveRun():
+            return runs.resolve_run(timetable, command, now)
+        case (
+            c.PauseSystem()
+            | c.ResumeSystem()
+            | c.AcceptClock()
+            | c.StartSystem()
+            | c.StopSystem()
+            | c.NoteClockJump()
+        ):
+            return decide_system(timetable, command, now)
+        case _:
+            return decide_job(timetable, command, now, known.taken)
+
+
+JobCommand = (
+    c.DefineJob | c.ReviseJob | c.RenameJob | c.PauseJob | c.ResumeJob | c.RemoveJob | c.TriggerJob
+)
+SystemCommand = (
+    c.PauseSystem | c.ResumeSystem | c.AcceptClock | c.StartSystem | c.StopSystem | c.NoteClockJump
+)
+
+
+def decide_job(
+    timetable: Timetable, command: JobCommand, now: datetime, taken: Taken
+) -> list[Fact]:
+    """Answer a wish about a job."""
+    match command:
+        case c.DefineJob():
+            return lifecycle.define_job(timetable, command, now, taken=taken)
+        case c.ReviseJob():
+            return lifecycle.revise_job(timetable, command, now, taken=taken)
+        case c.RenameJob():
+            return lifecycle.rename_job(timetable, command)
+        case c.PauseJob():
+            return lifecycle.pause_job(timetable, command, now, taken=taken)
+        case c.ResumeJob():
+            return lifecycle.resume_job(timetable, command, now, taken=taken)
+        case c.RemoveJob():
+            return lifecycle.remove_job(timetable, command, now, taken=taken)
+        case c.TriggerJob():
+            return lifecycle.trigger_job(timetable, command, now)
+        case _:
+            assert_never(command)
+
+
+def decide_system(timetable: Timetable, command: SystemCommand, now: datetime) -> list[Fact]:
+    """Answer a wish about the whole."""
+    system = timetable.system
+    match command:
+        case c.PauseSystem():
+            return lifecycle.pause_system(timetable)
+        case c.ResumeSystem():
+            return lifecycle.resume_system(timetable, command, now)
+        case c.AcceptClock():
+            is_ahead = any(job.cursor > now for job in timetable.jobs.values())
+            return [Fact(SYSTEM, e.ClockAccepted(at=now))] if is_ahead else []
+        case c.StartSystem(host=host, pid=pid, versions=versions):
+            started = e.SystemStarted(epoch=system.epoch + 1, host=host, pid=pid, versions=versions)
+            return [Fact(SYSTEM, started)]
+        case c.StopSystem():
+            return [Fact(SYSTEM, e.SystemStopped(epoch=system.epoch))]
+        case c.NoteClockJump(by_s=by_s, was=was):
+            showed = was + timedelta(seconds=by_s)
+            return [Fact(SYSTEM, e.ClockJumped(by_s=by_s, was=was, now=showed))]
+        case _:
+            assert_never(command)
+
+
+def tick(timetable: Timetable, command: c.Tick, now: datetime, known: Known) -> list[Fact]:
+    """Answer what time has brought, one stage at a time: the caller folds and asks again.
+
+    Starts come before plans, so that planning a great number of fires holds up no run.
+    """
+    return (
+        due.expire(timetable, now)
+        or due.start_ready(
+            timetable, now, slots=command.slots, epoch=command.epoch, code=known.code
+        )
+        or due.plan_due(timetable, now, taken=known.taken)
+    )

@@ -1,0 +1,1 @@
+"""Services that come ready-made."""

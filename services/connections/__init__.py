@@ -1,0 +1,1 @@
+"""Named connections to the world outside, made from the settings on first use."""

@@ -1,0 +1,134 @@
+"""Fakes of our own, small: workers that do as they are told, and a log whose disk can be held."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+
+from scheduler.log.contract import Appended, Nanoseconds, Request
+from scheduler.log.memory import MemoryLog
+from scheduler.model.errors import HorologError
+from scheduler.model.invocations import Invocation, Outcome, Report, StopReason
+from scheduler.model.jobs import RunId
+from tests.facts import Kind
+
+Answer = Callable[[Invocation], Outcome | None]
+
+
+def ended(invocation: Invocation, kind: Kind = "succeeded") -> Outcome:
+    """Return an outcome of this attempt."""
+    return Outcome(
+        run=invocation.run,
+        attempt=invocation.attempt,
+        epoch=invocation.epoch,
+        kind=kind,
+        duration_us=5,
+    )
+
+
+def never(_: Invocation) -> Outcome | None:
+    """Answer for a service that does not end by itself."""
+    return None
+
+
+class FakeInvoke:
+    """Carries out attempts at once, as `answer` says; None leaves one out until `finish`."""
+
+    def __init__(self, answer: Answer = ended) -> None:
+        self.answer = answer
+        self.calls: list[Invocation] = []
+        self.stops: list[tuple[RunId, int, StopReason]] = []
+        self.is_stoppable = True  # what is asked to end reports that it has
+        self.is_deaf = False  # what is asked to end promises to, and does not
+        self.closed = 0
+        self._out: dict[tuple[RunId, int], tuple[Invocation, Report]] = {}
+
+    def knows(self, service: str) -> bool:
+        """Return whether a service is registered: all are."""
+        return True
+
+    def code(self, service: str) -> str | None:
+        """Return a digest that follows from the name."""
+        return f"code of {service}"
+
+    def start(self, invocations: Sequence[Invocation], report: Report) -> None:
+        """Carry these out, or leave them out."""
+        self.calls += invocations
+        outcomes: list[Outcome] = []
+        for invocation in invocations:
+            outcome = self.answer(invocation)
+            if outcome is None:
+                self._out[invocation.run, invocation.attempt] = (invocation, report)
+            else:
+                outcomes.append(outcome)
+        if outcomes:
+            report(outcomes)
+
+    def stop(self, run: RunId, attempt: int, reason: StopReason) -> bool:
+        """Take note, and end the attempt when it can be stopped."""
+        self.stops.append((run, attempt, reason))
+        if not self.is_stoppable:
+            return False
+        if not self.is_deaf:
+            self.finish(run, "stopped" if reason == "stop" else reason, attempt=attempt)
+        return True
+
+    def finish(self, run: RunId, kind: Kind = "succeeded", *, attempt: int = 1) -> None:
+        """Report the end of an attempt that was left out; `returned` may follow another."""
+        invocation, report = self._out[run, attempt]
+        report([ended(invocation, kind)])
+
+    def close(self) -> None:
+        """Take note."""
+        self.closed += 1
+
+
+class KilledError(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+class HeldLog(MemoryLog):
+    """A log in memory whose commits can be held back, and fail; or whose process is killed."""
+
+    def __init__(self, clock_ns: Nanoseconds) -> None:
+        super().__init__(clock_ns)
+        self.is_held = False
+        self.failure: HorologError | None = None  # for every request, while it is set
+        self.submitted = 0
+        self.kill_at = 0  # this request is the last: written and not answered, or not even written
+        self.is_written = True
+        self._waiting: deque[tuple[Request, Future[Appended]]] = deque()
+
+    def submit(self, request: Request) -> Future[Appended]:
+        """Queue a request, and write it unless the disk is held."""
+        self.submitted += 1
+        if self.submitted == self.kill_at:
+            if self.is_written:
+                super().submit(request)
+            raise KilledError
+        future: Future[Appended] = Future()
+        self._waiting.append((request, future))
+        if not self.is_held:
+            self.release()
+        return future
+
+    def release(self, most: int = 1_000_000) -> None:
+        """Write what waits, at most so many requests, in order."""
+        while self._waiting and most:
+            most -= 1
+            request, future = self._waiting.popleft()
+            if self.failure is not None:
+                future.set_exception(self.failure)
+                continue
+            written = super().submit(request)
+            error = written.exception()
+            if error is None:
+                future.set_result(written.result())
+            else:
+                future.set_exception(error)
+
+    def copied(self, until: int | None = None) -> "HeldLog":
+        """Return a log with the same rows up to a position, as another process would find them."""
+        other = HeldLog(self._clock_ns)
+        other._keep(self.rows[:until], {})
+        other.contents = self.contents.copy()
+        return other

@@ -1,0 +1,125 @@
+"""Who changed what: events in, rows out."""
+
+from msgspec.structs import replace
+
+from projections.read_jobs import history as changes
+from projections.rows import ChangeRow
+from scheduler.model import commands as c
+from scheduler.model.jobs import Definition, JobId, RunId
+from scheduler.model.schedules import Manual
+from tests.projections.histories import BEN, NOON, History
+from tests.projections.views import folded
+
+
+def begun() -> tuple[History, JobId]:
+    history = History()
+    history.start()
+    return history, history.define("orders")
+
+
+def shown(history: History, job: JobId | None = None, run: RunId | None = None) -> list[ChangeRow]:
+    """Return the changes as folded, the first one first."""
+    views, _ = folded(history.log)
+    with views.reading() as connection:
+        return changes(connection, job=job, run=run)[::-1]
+
+
+def definition_of(history: History, job: JobId) -> Definition:
+    return history.handle.timetable.jobs[job].definition
+
+
+def test_a_definition_is_a_change_from_nothing_with_who_and_why() -> None:
+    history, job = begun()
+    (row,) = shown(history, job)
+    assert ("job-defined", job, 1, 1, NOON) == (
+        row.type,
+        row.job_id,
+        row.version,
+        row.revision,
+        row.at,
+    )
+    assert (BEN.actor, BEN.on_behalf_of, BEN.reason, BEN.channel) == (
+        row.actor,
+        row.on_behalf_of,
+        row.reason,
+        row.channel,
+    )
+    assert (None, definition_of(history, job)) == (row.before, row.after)
+
+
+def test_an_edit_keeps_the_definition_before_and_after() -> None:
+    history, job = begun()
+    before = definition_of(history, job)
+    history.ask(c.ReviseJob(job=job, definition=replace(before, service="api.other")))
+    row = shown(history, job)[-1]
+    assert ("job-revised", 2, before) == (row.type, row.revision, row.before)
+    assert definition_of(history, job) == row.after
+
+
+def test_an_edit_after_a_rename_does_not_show_the_name_as_changed() -> None:
+    history, job = begun()
+    history.ask(c.RenameJob(job=job, name="invoices"))
+    renamed = definition_of(history, job)
+    history.ask(c.ReviseJob(job=job, definition=replace(renamed, service="api.other")))
+    _, rename, edit = shown(history, job)
+    assert ("job-renamed", renamed) == (rename.type, rename.after)
+    assert rename.before == replace(renamed, name="orders")
+    assert renamed == edit.before
+
+
+def test_pauses_resumptions_and_removal_are_changes_with_their_facts() -> None:
+    history, job = begun()
+    history.ask(c.PauseJob(job=job))
+    history.ask(c.ResumeJob(job=job, missed="latest"))
+    history.ask(c.RemoveJob(job=job))
+    _, pause, resume, removal = shown(history, job)
+    assert ["job-paused", "job-resumed", "job-removed"] == [
+        pause.type,
+        resume.type,
+        removal.type,
+    ]
+    assert resume.detail is not None
+    assert "latest" == resume.detail["missed"]
+    assert pause.before is pause.after is None
+
+
+def test_what_the_schedule_does_by_itself_is_no_change() -> None:
+    history, job = begun()
+    history.tick(60)
+    for run in history.running():
+        history.report(run, "error", error="no")
+    history.tick(6_000)
+    assert ["job-defined"] == [row.type for row in shown(history, job)]
+
+
+def test_an_end_on_request_is_a_change_of_the_run_and_of_its_job() -> None:
+    history, job = begun()
+    history.tick(60)
+    (run,) = history.running()
+    history.ask(c.CancelRun(run=run))
+    history.report(run, "cancelled", error="asked to end")
+    expected = ["cancel-requested", "run-cancelled"]
+    assert expected == [row.type for row in shown(history, run=run)]
+    assert ["job-defined", *expected] == [row.type for row in shown(history, job)]
+
+
+def test_a_run_by_hand_and_its_end_belong_to_its_job() -> None:
+    history = History()
+    history.start()
+    job = history.define("orders", Manual())
+    run = RunId(history.clock.new_id())
+    history.ask(c.TriggerJob(job=job, run=run))
+    history.ask(c.CancelRun(run=run))
+    assert ["job-defined", "run-planned", "run-cancelled"] == [
+        row.type for row in shown(history, job)
+    ]
+
+
+def test_a_change_of_the_whole_belongs_to_no_job() -> None:
+    history, job = begun()
+    history.ask(c.PauseSystem())
+    history.ask(c.ResumeSystem())
+    assert ["job-defined"] == [row.type for row in shown(history, job)]
+    assert ["job-defined", "system-paused", "system-resumed"] == [
+        row.type for row in shown(history)
+    ]

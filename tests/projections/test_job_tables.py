@@ -1,0 +1,62 @@
+"""The row of a job: its one word, its next fire, and the state it gives back."""
+
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from projections.job_tables import Shown, as_json, job_columns, state_of, status_of, upcoming_fire
+from scheduler.model.jobs import Definition, JobId
+from scheduler.model.schedules import Manual
+from scheduler.rules.state import JobState, Resumption
+from tests.projections.histories import EVERY_MINUTE, NOON
+
+MINUTE = timedelta(minutes=1)
+DEFINITION = Definition(name="orders", service="api.sync", schedule=EVERY_MINUTE)
+JOB = JobState(
+    job=JobId("j"), definition=DEFINITION, revision=1, defined_at=NOON, cursor=NOON, planned=2
+)
+MANUAL = replace(JOB, definition=replace(DEFINITION, schedule=Manual()))
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("active", JOB),
+        ("manual", MANUAL),
+        ("paused", replace(MANUAL, paused=True)),
+        ("exhausted", replace(JOB, paused=True, exhausted=True)),
+        ("removed", replace(JOB, paused=True, exhausted=True, removed=True)),
+    ],
+)
+def test_the_more_final_word_counts(status: str, state: JobState) -> None:
+    assert status == status_of(state)
+
+
+def test_the_next_fire_comes_after_cursor_and_beginning_and_not_after_the_end() -> None:
+    assert NOON + MINUTE == upcoming_fire(JOB)
+    bounded = replace(DEFINITION, start_at=NOON + 5 * MINUTE, end_at=NOON + 6 * MINUTE)
+    job = replace(JOB, definition=bounded)
+    assert NOON + 5 * MINUTE == upcoming_fire(job)
+    assert NOON + 6 * MINUTE == upcoming_fire(replace(job, cursor=NOON + 5 * MINUTE))
+    assert upcoming_fire(replace(job, cursor=NOON + 6 * MINUTE)) is None
+
+
+@pytest.mark.parametrize("word", ["paused", "exhausted", "removed"])
+def test_a_job_that_is_not_active_has_no_next_fire(word: str) -> None:
+    assert upcoming_fire(replace(JOB, **{word: True})) is None
+
+
+def test_a_row_gives_back_the_whole_state() -> None:
+    state = replace(
+        JOB,
+        on_grid=True,
+        last_run_fire=NOON,
+        coalesced_after=NOON - MINUTE,
+        ahead_until=NOON + MINUTE,
+        resumption=Resumption(NOON, "latest"),
+    )
+    shown = Shown(1, "at", 1, "at", None, as_json(EVERY_MINUTE), as_json(DEFINITION))
+    row = job_columns(state, shown)
+    assert state == state_of(row.state, row.definition)
+    assert "api.sync" not in row.state

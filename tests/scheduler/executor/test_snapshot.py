@@ -1,0 +1,178 @@
+"""A snapshot brings the fold back as it was, or is ignored."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from scheduler.executor.clock import ManualClock
+from scheduler.executor.derived import ViewsFile
+from scheduler.executor.handle import Handle
+from scheduler.executor.snapshot import Snapshots
+from scheduler.log.contract import Meta, Request, Write
+from scheduler.log.memory import MemoryLog
+from scheduler.model import commands as c
+from scheduler.model import events as e
+from scheduler.model.jobs import Definition, JobId, RunId
+from scheduler.model.schedules import Cron
+from scheduler.model.streams import SYSTEM
+from scheduler.rules.timetable import Timetable
+
+ME = Meta(actor="test")
+
+
+class Bench:
+    """A log, its views and a handle, on a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(datetime(2026, 3, 1, 10, 0, 30, tzinfo=UTC))
+        self.log = MemoryLog(self.clock.now_ns)
+        created = e.LogCreated(identity="a", horolog="test")
+        self.log.append(Request([Write(SYSTEM, 0, [created])], ME))
+        self.views = ViewsFile.in_memory(identity="a")
+        self.snapshots = Snapshots(self.views, self.log, self.clock)
+        self.handle = Handle(self.log, self.clock)
+
+    def define(self, name: str, *, overlap: str = "skip") -> None:
+        definition = Definition(
+            name=name,
+            service="s",
+            schedule=Cron(("* * * * *",)),
+            overlap="allow" if overlap == "allow" else "skip",
+        )
+        self.handle.ask(c.DefineJob(job=JobId(f"id-{name}"), definition=definition), meta=ME)
+
+    def live(self, minutes: int) -> None:
+        for _ in range(minutes):
+            self.clock.advance(timedelta(minutes=1))
+            self.handle.gather(c.Tick(slots=4, epoch=1))
+            self.handle.gather(c.Tick(slots=4, epoch=1))
+            self.handle.flush()
+
+    def restarted(self) -> Timetable | None:
+        return Snapshots(self.views, self.log, self.clock).load()
+
+
+def states(timetable: Timetable) -> tuple[object, ...]:
+    """Return all that a fold holds and a decision may depend on."""
+    return (
+        timetable.position,
+        timetable.system,
+        timetable.jobs,
+        timetable.names,
+        timetable.runs,
+        {job: list(runs) for job, runs in timetable.open_of.items()},
+        timetable.versions,
+        set(timetable.occupied),
+    )
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_snapshot_brings_the_fold_back_as_it_was(bench: Bench) -> None:
+    bench.define("a")
+    bench.define("b", overlap="allow")
+    bench.live(3)
+    bench.snapshots.close(bench.handle)
+    restored = bench.restarted()
+    assert restored is not None
+    assert states(bench.handle.timetable) == states(restored)
+
+
+def test_later_snapshots_hold_what_changed_and_what_did_not(bench: Bench) -> None:
+    bench.define("a")
+    bench.snapshots.close(bench.handle)
+    for name in ("b", "c", "d", "e"):
+        bench.define(name, overlap="allow")
+        bench.live(1)
+        bench.snapshots.close(bench.handle)
+    restored = bench.restarted()
+    assert restored is not None
+    assert states(bench.handle.timetable) == states(restored)
+
+
+def test_what_ended_or_was_removed_leaves_the_snapshot(bench: Bench) -> None:
+    bench.define("a")
+    bench.live(1)
+    bench.snapshots.close(bench.handle)
+    bench.define("b")
+    bench.snapshots.close(bench.handle)
+    run = next(iter(bench.handle.timetable.runs))
+    bench.handle.gather(c.SettleRun(run=run))
+    bench.handle.ask(c.CancelRun(run=run), meta=ME)
+    bench.handle.ask(c.RemoveJob(job=JobId("id-a")), meta=ME)
+    bench.snapshots.close(bench.handle)
+    restored = bench.restarted()
+    assert restored is not None
+    assert [JobId("id-b")] == list(restored.jobs)
+    assert states(bench.handle.timetable) == states(restored)
+
+
+def test_the_tail_after_a_snapshot_is_folded_on_top(bench: Bench) -> None:
+    bench.define("a", overlap="allow")
+    bench.live(2)
+    bench.snapshots.close(bench.handle)
+    bench.live(2)
+    again = Handle(bench.log, bench.clock, restore=bench.restarted)
+    assert states(bench.handle.timetable) == states(again.timetable)
+
+
+def test_a_snapshot_of_other_code_is_ignored(bench: Bench) -> None:
+    bench.define("a")
+    bench.snapshots.close(bench.handle)
+    with bench.views.transaction() as connection:
+        connection.execute("UPDATE snapshot SET code = 'of another release'")
+    assert bench.restarted() is None
+
+
+def test_a_snapshot_whose_position_has_another_hash_is_ignored(bench: Bench) -> None:
+    bench.define("a")
+    bench.snapshots.close(bench.handle)
+    with bench.views.transaction() as connection:
+        connection.execute("UPDATE snapshot SET hash = zeroblob(32)")
+    assert bench.restarted() is None
+
+
+def test_the_older_generation_serves_when_the_newer_does_not_fit(bench: Bench) -> None:
+    bench.define("a")
+    bench.snapshots.close(bench.handle)
+    bench.define("b")
+    bench.snapshots.close(bench.handle)
+    with bench.views.transaction() as connection:
+        connection.execute(
+            "UPDATE snapshot SET hash = zeroblob(32)"
+            " WHERE position = (SELECT max(position) FROM snapshot)"
+        )
+    restored = bench.restarted()
+    assert restored is not None
+    assert [JobId("id-a")] == list(restored.jobs)
+
+
+def test_a_snapshot_after_the_views_were_renewed_is_whole(bench: Bench) -> None:
+    bench.define("a")
+    bench.snapshots.close(bench.handle)
+    bench.define("b")
+    bench.snapshots.close(bench.handle)
+    bench.views.renew()
+    bench.define("c")
+    bench.snapshots.close(bench.handle)
+    restored = bench.restarted()
+    assert restored is not None
+    assert {JobId("id-a"), JobId("id-b"), JobId("id-c")} == set(restored.jobs)
+
+
+def test_a_picture_of_a_fold_that_was_thrown_away_is_not_kept(bench: Bench) -> None:
+    bench.define("a")
+    picture = bench.snapshots._take(bench.handle)  # noqa: SLF001  # between taking and keeping
+    bench.handle.refold()
+    bench.snapshots._keep(picture, bench.handle)  # noqa: SLF001  # as its thread would
+    assert bench.restarted() is None
+
+
+def test_nothing_is_offered_before_its_time(bench: Bench) -> None:
+    bench.define("a")
+    bench.snapshots.offer(bench.handle)
+    assert bench.restarted() is None
+    assert RunId("x") not in bench.handle.timetable.runs

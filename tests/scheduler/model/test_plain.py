@@ -1,0 +1,298 @@
+"""A definition comes in from people in their words and leaves in them; wrong fields are told."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import fields
+
+from scheduler.model.content import Payload
+from scheduler.model.errors import BadInput
+from scheduler.model.jobs import Definition, Retry
+from scheduler.model.plain import read_changes, read_definition, write_definition
+from scheduler.model.plain_inputs import read_input
+from scheduler.model.schedules import Cron, Interval, Manual, Once
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+LEAST = {"name": "report", "service": "api.sync", "schedule": {"cron": "0 9 * * *"}}
+FULL = {
+    **LEAST,
+    "start_at": "2026-07-01T14:00",
+    "end_at": "2026-08-01T12:00Z",
+    "max_runs": 3,
+    "input": {"day": "monday"},
+    "misfire_grace": "90s",
+    "catch_up": "all",
+    "catch_up_window": "2d",
+    "catch_up_limit": 7,
+    "overlap": "allow",
+    "timeout": "PT5M",
+    "retry": {"max_attempts": 3, "initial": "1s", "factor": 1.5, "max_delay": "1m"},
+    "start_deadline": "1h",
+    "on_crash": "hold",
+    "isolation": "process",
+    "private": False,
+    "labels": {"team": "sales"},
+    "description": "the report",
+    "owner": "ben",
+    "runbook": "see the wiki",
+}
+
+
+def read(plain: object) -> Definition:
+    definition, _ = read_definition(plain, now=NOW, timezone="Europe/Warsaw")
+    return definition
+
+
+def refused(plain: object) -> list[str]:
+    with pytest.raises(BadInput) as error:
+        read(plain)
+    return [str(problem) for problem in error.value.problems]
+
+
+def test_what_is_not_said_is_as_by_default() -> None:
+    schedule = Cron(("0 9 * * *",), "Europe/Warsaw")
+    assert Definition(name="report", service="api.sync", schedule=schedule) == read(LEAST)
+
+
+def test_every_field_is_read() -> None:
+    assert Definition(
+        name="report",
+        service="api.sync",
+        schedule=Cron(("0 9 * * *",), "Europe/Warsaw"),
+        start_at=NOON,
+        end_at=datetime(2026, 8, 1, 12, tzinfo=UTC),
+        max_runs=3,
+        input=Payload(kind="json", text='{"day":"monday"}'),
+        misfire_grace=timedelta(seconds=90),
+        catch_up="all",
+        catch_up_window=timedelta(days=2),
+        catch_up_limit=7,
+        overlap="allow",
+        timeout=timedelta(minutes=5),
+        retry=Retry(3, timedelta(seconds=1), 1.5, timedelta(minutes=1)),
+        start_deadline=timedelta(hours=1),
+        on_crash="hold",
+        isolation="process",
+        labels={"team": "sales"},
+        description="the report",
+        owner="ben",
+        runbook="see the wiki",
+    ) == read(FULL)
+
+
+def test_the_example_of_every_field_leaves_none_out() -> None:
+    assert {field.name for field in fields(Definition)} == set(FULL)
+
+
+def test_instants_are_read_in_the_zone_of_the_schedule() -> None:
+    plain = {**LEAST, "schedule": {"cron": "0 9 * * *", "timezone": "Asia/Tokyo"}}
+    assert (
+        datetime(2026, 7, 1, 5, tzinfo=UTC)
+        == read({**plain, "start_at": "2026-07-01T14:00"}).start_at
+    )
+
+
+def test_nothing_at_all_is_told_field_by_field() -> None:
+    assert ["$.name", "$.service", "$.schedule"] == [line.partition(":")[0] for line in refused({})]
+
+
+@pytest.mark.parametrize("plain", [None, [], "report", 5])
+def test_what_is_no_table_is_refused(plain: object) -> None:
+    assert ["$"] == [line.partition(":")[0] for line in refused(plain)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        # in a hurry: the right thing in the wrong form
+        ("timeout", 30, '$.timeout: 30 has no unit. For seconds write "30s"'),
+        ("timeout", "5 minuts", "$.timeout: "),
+        ("timeout", "1M", "$.timeout: "),
+        ("max_runs", "3", '$.max_runs: got "3" instead of a whole number.'),
+        ("max_runs", 3.5, "$.max_runs: got 3.5 instead of a whole number."),
+        ("labels", "team=sales", '$.labels: got "team=sales" instead of a table of labels.'),
+        ("labels", {"n": 1}, "$.labels.n: got 1 instead of a text."),
+        ("private", "yes", '$.private: got "yes" instead of true or false.'),
+        ("start_at", "tomorrow-ish", "$.start_at: "),
+        ("start_at", "2026-03-29T02:30", "$.start_at: "),  # the clock skips it
+        ("schedule", "0 9 * * *", '$.schedule: got "0 9 * * *" instead of a schedule.'),
+        ("schedule", {"cron": "0 9 * *"}, "$.schedule.expressions[0]: got 4 fields instead of 5"),
+        ("retry", 3, "$.retry: got 3 instead of a table of fields."),
+        # half asleep: a slip of the hand
+        ("time_out", "5m", "$.time_out: is not a field. Did you mean timeout?"),
+        ("retry", {"atempts": 3}, "$.retry.atempts: is not a field. Did you mean max_attempts?"),
+        ("catch_up", "lates", '$.catch_up: "lates" is none of none, latest, all.'),
+        ("name", "", "$.name: is empty."),
+        ("name", " report ", '$.name: " report " begins or ends with a space. Write "report"'),
+        ("service", "Api Sync", '$.service: "Api Sync" is no name of a service.'),
+        # hostile
+        ("name", "a\x1b]0;x\x07", '$.name: "a\\u001b]0;x\\u0007" holds the character U+001B'),
+        ("name", "x" * 10_000, "$.name: has 10,000 characters; at most 200."),
+        ("name", ["report"], "$.name: got ['report'] instead of a text."),
+        (
+            "schedule",
+            {"cron": "* " * 1_000},
+            "$.schedule.expressions[0]: got 1000 words instead of 5",
+        ),
+        (
+            "schedule",
+            {"cron": ["@daily"] * 1_000},
+            "$.schedule.expressions: there are 1000 expressions",
+        ),
+        ("schedule", {"cron": "@daily", "timezone": "../../etc/passwd"}, "$.schedule.timezone: "),
+        ("schedule", {"cron": "@daily", "timezone": "x" * 100_000}, "$.schedule.timezone: "),
+        ("schedule", {"every": "9" * 5_000 + "s"}, "$.schedule.every: "),
+        ("timeout", "1e999s", "$.timeout: "),
+        ("timeout", float("nan"), "$.timeout: nan has no unit."),
+        ("catch_up_limit", 10**100, "$.catch_up_limit: got 1000000"),
+        ("retry", {"factor": float("inf")}, "$.retry.factor: got inf instead of a finite number."),
+        ("end_at", "99999-01-01T00:00Z", "$.end_at: "),
+        ("input", "a\0", "$.input: the text holds a NUL character."),
+        ("\0", 1, '$."\\u0000": is not a field.'),
+    ],
+)
+def test_a_wrong_field_is_refused_alone_and_by_name(field: str, value: object, told: str) -> None:
+    found = refused({**LEAST, field: value})
+    assert 1 == len(found)
+    assert found[0].startswith(told)
+
+
+def test_problems_of_form_and_of_rule_are_told_together() -> None:
+    found = refused({**LEAST, "name": "", "timeout": 5, "overlap": "never", "colour": "red"})
+    assert {"$.name", "$.timeout", "$.overlap", "$.colour"} == {
+        line.partition(":")[0] for line in found
+    }
+
+
+def test_problems_are_told_below_the_path_where_the_table_stands() -> None:
+    with pytest.raises(BadInput) as error:
+        read_definition({"name": ""}, now=NOW, timezone="UTC", path="jobs.report")
+    paths = {problem.path for problem in error.value.problems}
+    assert {"jobs.report.name", "jobs.report.service", "jobs.report.schedule"} == paths
+
+
+definitions = st.builds(
+    Definition,
+    name=st.text("abc-ż日", min_size=1, max_size=20),
+    service=st.just("api.sync"),
+    schedule=st.one_of(
+        st.builds(Cron, st.just(("0 9 * * *",)), st.sampled_from(["UTC", "Asia/Tokyo"])),
+        st.builds(
+            Interval, st.integers(1, 10**6).map(lambda s: timedelta(seconds=s)), st.just(NOON)
+        ),
+        st.just(Once(NOON)),
+        st.just(Manual()),
+    ),
+    max_runs=st.none() | st.integers(1, 100),
+    input=st.none()
+    | st.sampled_from(
+        [Payload(text="x"), Payload(kind="json", text="[1]"), Payload(kind="json", text="{}")]
+    ),
+    misfire_grace=st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
+    catch_up=st.sampled_from(["none", "latest", "all"]),
+    catch_up_window=st.none() | st.integers(1, 10**9).map(lambda s: timedelta(seconds=s)),
+    retry=st.builds(Retry, max_attempts=st.integers(1, 9), factor=st.floats(1, 1_000)),
+    private=st.just(False),
+    labels=st.dictionaries(st.text("ab", min_size=1, max_size=3), st.text("xy z", max_size=5)),
+    description=st.text("ab\n", max_size=5),
+)
+
+
+@given(definitions, st.booleans())
+def test_what_is_written_is_read_as_the_same(definition: Definition, is_full: bool) -> None:  # noqa: FBT001  # drawn
+    written = write_definition(definition, is_full=is_full)
+    assert (definition, {}) == read_definition(written, now=NOW, timezone="America/New_York")
+
+
+def test_only_what_differs_from_the_defaults_is_written_unless_all_is_wanted() -> None:
+    definition = read(LEAST)
+    schedule = {"cron": "0 9 * * *", "timezone": "Europe/Warsaw"}
+    assert {**LEAST, "schedule": schedule} == write_definition(definition)
+    assert set(FULL) == set(write_definition(definition, is_full=True))
+
+
+def test_a_large_input_is_written_whole_when_its_bytes_are_at_hand() -> None:
+    definition, contents = read_definition({**LEAST, "input": "x" * 5_000}, now=NOW, timezone="UTC")
+    assert "x" * 5_000 == write_definition(definition, content=contents.get)["input"]
+    assert (definition, {}) == read_definition(
+        write_definition(definition), now=NOW, timezone="UTC"
+    )
+
+
+def test_a_private_input_is_kept_apart_from_the_definition() -> None:
+    definition, contents = read_definition(
+        {**LEAST, "input": "hush", "private": True}, now=NOW, timezone="UTC"
+    )
+    assert (definition.input, contents) == read_input("hush", "$.input", is_private=True)
+
+
+# -- changes
+
+
+def change(before: Definition, changes: object) -> Definition:
+    definition, _ = read_changes(before, changes, now=NOW, timezone="UTC")
+    return definition
+
+
+def test_a_change_of_nothing_changes_nothing() -> None:
+    assert read(FULL) == change(read(FULL), {})
+
+
+def test_what_is_not_named_stays_and_null_takes_a_field_back() -> None:
+    after = change(read(FULL), {"timeout": "1m", "max_runs": None, "input": None})
+    assert read({**FULL, "timeout": "1m", "max_runs": None, "input": None}) == after
+
+
+def test_a_change_of_a_schedules_kind_replaces_it_whole() -> None:
+    assert (
+        Interval(timedelta(minutes=5))
+        == change(read(LEAST), {"schedule": {"every": "5m"}}).schedule
+    )
+
+
+def test_an_edited_interval_keeps_its_anchor_unless_it_is_named() -> None:
+    before = read({**LEAST, "schedule": {"every": "5m", "anchor": "2026-07-01T12:00Z"}})
+    assert (
+        Interval(timedelta(minutes=9), NOON)
+        == change(before, {"schedule": {"every": "9m"}}).schedule
+    )
+
+
+def test_an_edited_cron_keeps_its_zone_whatever_the_editors() -> None:
+    after = change(read(LEAST), {"schedule": {"cron": "@hourly"}})
+    assert Cron(("@hourly",), "Europe/Warsaw") == after.schedule
+
+
+def test_labels_and_retry_are_changed_key_by_key() -> None:
+    before = read({**FULL, "labels": {"a": "1", "b": "2"}})
+    after = change(before, {"labels": {"a": None, "c": "3"}, "retry": {"max_attempts": 9}})
+    assert {"b": "2", "c": "3"} == after.labels
+    assert Retry(9, timedelta(seconds=1), 1.5, timedelta(minutes=1)) == after.retry
+
+
+def test_a_job_that_becomes_private_takes_its_input_out_of_the_definition() -> None:
+    before = read({**LEAST, "input": "hush"})
+    after, contents = read_changes(before, {"private": True}, now=NOW, timezone="UTC")
+    assert (after.input, contents) == read_input("hush", "$.input", is_private=True)
+
+
+def test_an_input_that_is_content_stays_that_content_when_others_change() -> None:
+    before = read({**LEAST, "input": "x" * 5_000})
+    after, contents = read_changes(before, {"timeout": "1m"}, now=NOW, timezone="UTC")
+    assert before.input == after.input
+    assert {} == contents
+
+
+@pytest.mark.parametrize("changes", [None, [], "timeout=5m"])
+def test_changes_that_are_no_table_are_refused(changes: object) -> None:
+    with pytest.raises(BadInput):
+        change(read(LEAST), changes)
+
+
+def test_a_wrong_change_is_told_by_its_field() -> None:
+    with pytest.raises(BadInput) as error:
+        change(read(LEAST), {"labels": "x", "timeot": "5m"})
+    assert ["$.labels", "$.timeot"] == [problem.path for problem in error.value.problems]

@@ -1,0 +1,255 @@
+"""What a child does with its call; real processes."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scheduler.model.content import digest_of
+from scheduler.model.limits import RESULT_BYTES_MAX
+from services.invoke import Workers
+from services.loading import load
+from services.locks import alive_children, lock_path
+from services.registry import Registry
+from tests.services.isolated import SERVICES, isolated
+from tests.services.making import PATIENCE_S, Line, Reports
+
+
+@pytest.fixture(autouse=True)
+def _services(a_file: Callable[[str], None]) -> None:
+    a_file(SERVICES)
+
+
+def test_a_service_runs_in_a_process_of_its_own(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("plain", input_text="a=1")], reports)
+    outcome = reports.next()
+    assert ("succeeded", 7) == (outcome.kind, outcome.epoch)
+    assert outcome.result is not None
+    assert outcome.result.text is not None
+    assert '"run":"run-1","data":{"a":"1"}' in outcome.result.text
+    assert f'"pid":{os.getpid()},' not in outcome.result.text
+    assert outcome.duration_us > 0
+
+
+def test_an_async_service_runs_there_too(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("awaited")], reports)
+    result = reports.next().result
+    assert result is not None
+    assert '"awaited"' == result.text
+
+
+def test_an_error_comes_back_with_its_traceback(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("fails")], reports)
+    outcome = reports.next()
+    assert ("error", "ValueError: no") == (outcome.kind, outcome.error)
+    assert outcome.detail is not None
+    assert outcome.detail.text is not None
+    first_file = outcome.detail.text.splitlines()[1]
+    assert "jobs.py" in first_file
+    assert "in fails" in first_file
+
+
+def test_what_a_service_asks_for_comes_back(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("fatal")], reports)
+    assert reports.next().fatal
+    workers.start([isolated("later", run="run-2")], reports)
+    delay = reports.next().retry_after
+    assert delay is not None
+    assert 300 == delay.total_seconds()
+
+
+def test_an_exit_asked_for_in_python_is_an_error(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("exits")], reports)
+    outcome = reports.next()
+    assert ("error", "SystemExit: 3") == (outcome.kind, outcome.error)
+
+
+def test_the_largest_result_comes_back_and_a_larger_one_fails_for_good(
+    workers: Workers, reports: Reports
+) -> None:
+    workers.start([isolated("returns.much", input_text=str(RESULT_BYTES_MAX - 2))], reports)
+    outcome = reports.next()
+    (content,) = outcome.contents.values()
+    assert outcome.result is not None
+    assert ("succeeded", digest_of(content), RESULT_BYTES_MAX) == (
+        outcome.kind,
+        outcome.result.digest,
+        len(content),
+    )
+    larger = isolated("returns.much", run="run-2", input_text=str(RESULT_BYTES_MAX - 1))
+    workers.start([larger], reports)
+    outcome = reports.next()
+    assert ("error", True) == (outcome.kind, outcome.fatal)
+    assert "at most 8,388,608 are kept" in outcome.error
+
+
+def test_a_result_that_is_not_json_fails_for_good(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("returns.nan")], reports)
+    outcome = reports.next()
+    assert ("error", True) == (outcome.kind, outcome.fatal)
+    assert "the result is not JSON" in outcome.error
+
+
+def test_the_call_is_not_on_the_services_stdin(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("reads.stdin")], reports)
+    result = reports.next().result
+    assert result is not None
+    assert '""' == result.text
+
+
+def test_a_child_runs_what_was_loaded_even_when_the_file_has_changed(
+    workers: Workers, reports: Reports, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.py").write_text("this is no python")
+    workers.start([isolated("awaited")], reports)
+    assert "succeeded" == reports.next().kind
+
+
+A_MODULE = """
+from horolog import service
+
+@service("from.a.module")
+def work(): pass
+"""
+
+SCRIPT = """
+import queue
+from pathlib import Path
+from time import perf_counter_ns
+from horolog import service
+from services.invoke import Workers
+from services.loading import load
+from services.registry import DEFAULT
+from tests.services.isolated import isolated
+
+@service("mine")
+def mine():
+    return 5
+
+if __name__ == "__main__":
+    told = queue.SimpleQueue()
+    workers = Workers(
+        DEFAULT, slots=1, monotonic_ns=perf_counter_ns, children_dir=Path("children")
+    )
+    workers.start([isolated("mine")], told.put)
+    (outcome,) = told.get(timeout=30)
+    print(outcome.kind, outcome.result.text)
+    workers.close()
+"""
+
+OWNER = """
+import sys, threading
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter_ns
+from services.invoke import Workers
+from services.loading import load
+from services.loading import load
+from tests.services.making import invocation
+
+folder, children_dir, service, port = sys.argv[1:]
+registry = load(["jobs.py"], Path(folder), installed=False).registry
+workers = Workers(registry, slots=4, monotonic_ns=perf_counter_ns, children_dir=Path(children_dir))
+workers.start([invocation(service, isolation="process", input_text=port)], print)
+threading.Event().wait()
+"""
+
+
+def is_released(path: Path) -> bool:
+    """Wait until nobody holds the lock; a child's lock goes a moment after its connections."""
+    got = threading.Event()
+
+    def take() -> None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            got.set()
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        got.set()
+        os.close(descriptor)
+
+    threading.Thread(target=take, daemon=True).start()
+    return got.wait(PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        "waits",
+        "ignores",
+        pytest.param(
+            "holds.the.interpreter",
+            marks=pytest.mark.skipif(
+                sys.platform != "linux", reason="the kernel's part is Linux's"
+            ),
+        ),
+    ],
+)
+def test_a_child_and_all_it_started_die_with_their_owner(
+    service: str, tmp_path: Path, children_dir: Path, line: Line
+) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path), str(children_dir), service, line.port],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    line.heard()
+    assert [("run-1", 1)] == alive_children(children_dir)
+    owner.kill()
+    owner.wait()
+    while line.heard():  # a service may still say that it tidies up; then nobody is left
+        pass
+    assert is_released(lock_path(children_dir, "run-1", 1))
+    assert [] == alive_children(children_dir)
+
+
+def test_a_child_of_a_module_that_has_changed_says_so(
+    workers: Workers, registry: Registry, reports: Reports, tmp_path: Path
+) -> None:
+    module = tmp_path / "module_of_theirs.py"
+    module.write_text(A_MODULE)
+    registry.add(*load(["module_of_theirs"], tmp_path, installed=False).registry)
+    workers.start([isolated("from.a.module")], reports)
+    assert "succeeded" == reports.next().kind
+    module.write_text(A_MODULE + "# edited\n")
+    workers.start([isolated("from.a.module", run="run-2")], reports)
+    outcome = reports.next()
+    assert ("error", False) == (outcome.kind, outcome.fatal)
+    assert f"Changed: {module} has changed since Horolog loaded it" in outcome.error
+
+
+def test_a_script_can_run_its_own_services_in_processes(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    ran = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    assert "succeeded 5\n" == ran.stdout
+
+
+def test_a_service_that_no_process_can_load_says_so(
+    workers: Workers, registry: Registry, reports: Reports
+) -> None:
+    registry.service("local")(lambda: None)
+    workers.start([isolated("local")], reports)
+    outcome = reports.next()
+    assert "error" == outcome.kind
+    assert 'Changed: a process of its own cannot load "local" from' in outcome.error
+
+
+def test_a_plain_service_does_not_pay_for_asyncio(workers: Workers, reports: Reports) -> None:
+    workers.start([isolated("names.modules")], reports)
+    result = reports.next().result
+    assert result is not None
+    assert '["horolog","services.child"]' == result.text

@@ -1,0 +1,97 @@
+"""Specs of the rules, as they are told: given(what happened).when(a wish, now=...).then(events).
+
+Facts are built by `tests.facts`. A wish is decided on the fold of what was given, and what it leads
+to is folded too, so a story may go on after its `then`.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from unittest.mock import ANY
+
+from msgspec.structs import replace
+
+from scheduler.model import commands as c
+from scheduler.model import events as e
+from scheduler.model.errors import HorologError
+from scheduler.model.jobs import JobId, RunId
+from scheduler.model.streams import fire_stream
+from scheduler.rules.decide import Known, decide, no_code
+from scheduler.rules.facts import Fact
+from scheduler.rules.state import RunState, evolve_run
+from scheduler.rules.timetable import Timetable
+from tests.facts import at, system_started
+
+DECIDE = c.Tick(slots=0, epoch=1)  # time passes, and no slot is free: nothing starts
+START = c.Tick(slots=32, epoch=1)
+STAGES_MAX = 10_000  # of one tick, as the executor asks until nothing is left
+
+
+class Story:
+    """A fold in the making, and what the last wish led to."""
+
+    def __init__(self, facts: Sequence[Fact]) -> None:
+        self.timetable = Timetable()
+        self.facts: list[Fact] = []  # of the last wish
+        self._streams: set[str] = set()
+        self._ended: dict[RunId, tuple[RunState, int]] = {}  # and the versions of their streams
+        self._error: HorologError | None = None
+        self._tell(system_started(1))
+        for fact in facts:
+            self._tell(fact)
+
+    def _tell(self, fact: Fact) -> None:
+        stream, event = fact
+        timetable = self.timetable
+        if isinstance(event, e.FiresSkipped) and event.after is ANY:
+            event = replace(event, after=timetable.jobs[event.job].cursor)
+        if isinstance(event, e.RunReopened):
+            self._recall(event.run)
+        self._streams.add(stream)
+        if isinstance(event, e.RunEvent) and (run := timetable.runs.get(event.run)) is not None:
+            self._ended[event.run] = (evolve_run(run, event), timetable.versions[stream] + 1)
+        timetable.apply(stream, event)
+
+    def _recall(self, key: RunId) -> None:
+        if key in self._ended and key not in self.timetable.runs:
+            self.timetable.recall(*self._ended[key])
+
+    def when(self, command: c.AnyCommand, *, now: str) -> "Story":
+        """Decide a wish, or all that a tick brings, and fold what it leads to."""
+        self.facts = []
+        self._error = None
+        if isinstance(command, c.CancelRun | c.RetryRun | c.ResolveRun):
+            self._recall(command.run)
+        try:
+            for _ in range(STAGES_MAX):
+                decided = decide(self.timetable, command, at(now), Known(self._taken, no_code))
+                self.facts += decided
+                for fact in decided:
+                    self._tell(fact)
+                if not decided or not isinstance(command, c.Tick):
+                    break
+        except HorologError as error:
+            self._error = error
+        return self
+
+    def _taken(self, job: JobId, fire_time: datetime) -> bool:
+        return fire_stream(fire_time, job) in self._streams
+
+    def then(self, *expected: Fact) -> "Story":
+        """The wish led to these facts and no others, in this order."""
+        if self._error is not None:
+            raise self._error
+        assert list(expected) == self.facts
+        return self
+
+    def refused(self, error: type[HorologError], saying: str) -> "Story":
+        """The wish was refused, and nothing happened."""
+        assert isinstance(self._error, error), self._error or self.facts
+        assert re.search(saying, str(self._error)), str(self._error)
+        assert [] == self.facts
+        return self
+
+
+def given(*facts: Fact) -> Story:
+    """Tell what has happened."""
+    return Story(facts)

@@ -1,0 +1,129 @@
+"""The command against a real server: a process of its own, its socket, its workers."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scheduler.executor.clock import SystemClock
+from tests.tools.cli.desk import Desk
+
+ROOT = Path(__file__).resolve().parents[3]
+SERVE = "import sys; from tools.cli.main import main; sys.exit(main(['serve']))"
+SERVICES = '''
+from threading import Event
+
+from horolog import service
+
+@service("a.ok")
+def ok():
+    """Does nothing."""
+
+@service("a.bad")
+def bad():
+    """Fails."""
+    raise ValueError("no data")
+
+@service("a.long")
+def long():
+    """Does not end while anybody waits."""
+    Event().wait(600)
+'''
+
+
+@pytest.fixture
+def served(bare_desk: Desk) -> Iterator[Desk]:
+    """Return a desk whose log is served by another process, on the machine's clock."""
+    bare_desk.clock = SystemClock()  # type: ignore[assignment]  # both processes see one time
+    bare_desk.create()
+    (bare_desk.folder / "jobs.py").write_text(SERVICES)
+    with (bare_desk.folder / "horolog.toml").open("a") as settings:
+        settings.write('[serve]\nstop_grace = "0s"\n')
+    with subprocess.Popen(
+        (sys.executable, "-c", SERVE),
+        cwd=bare_desk.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        try:
+            assert "serving " in server.stdout.readline()
+            yield bare_desk
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=60)
+
+
+def test_waiting_for_a_run_ends_with_it(served: Desk) -> None:
+    notes = served.done("job", "add", "ok", "a.ok", "--manual", "--json=notes").json
+    assert {"notes": []} == notes
+    printed = served.done("run", "start", "ok", "--wait")
+    run = printed.out.strip()
+    assert f"Run {run} succeeded after " in printed.err
+    assert "succeeded" == served.done("run", "show", run, "--json=status").json["status"]
+
+
+def test_waiting_for_a_run_that_fails_is_exit_code_6(served: Desk) -> None:
+    served.done("job", "add", "bad", "a.bad", "--manual")
+    printed = served("run", "start", "bad", "--wait", "--json=status")
+    assert (6, "failed") == (printed.code, printed.json["status"])
+    assert "failed: ValueError: no data" in printed.err
+
+
+def test_waiting_no_longer_than_asked_is_exit_code_7(served: Desk) -> None:
+    served.done("job", "add", "long", "a.long", "--manual")
+    printed = served("run", "start", "long", "--wait", "--timeout", "200ms")
+    assert 7 == printed.code
+    assert "had not ended after 200ms; it goes on. See: horolog run show" in printed.err
+    run = printed.out.strip()
+    served.done("run", "cancel", run)
+
+
+def test_writing_verbs_are_answered_by_the_server(served: Desk) -> None:
+    served.done("job", "add", "a", "a.ok", "--every", "1h", "--reason", "asked")
+    event = served.done("log", "list", "--type", "job-defined", "--json").json[0]
+    assert ("socket", "asked") == (event["channel"], event["reason"])
+    assert 5 == served("job", "add", "a", "a.ok", "--every", "2h").code
+    printed = served("job", "add", "b", "nope", "--every", "2h", "--json")
+    assert (2, "$.service") == (printed.code, printed.error["path"])
+    printed = served.done("job", "edit", "a", "--timeout", "5m", "--dry-run")
+    assert printed.out.startswith("job-revised  job/")
+    served.done("job", "pause", "a")
+    served.done("job", "resume", "a")
+    served.done("job", "rename", "a", "c")
+    served.done("job", "remove", "c")
+
+
+def test_a_file_is_applied_by_the_server(served: Desk) -> None:
+    text = "".join(
+        f'[jobs.job{number}]\nservice = "a.ok"\nschedule = {{ every = "{number + 1}h" }}\n'
+        for number in range(700)
+    )
+    (served.folder / "many.toml").write_text(text)
+    assert served.done("apply", "many.toml").out.endswith(
+        "700 added, 0 edited, 0 removed, 0 unchanged.\n"
+    )
+    assert 700 == len(served.done("job", "list", "--json=job").json)
+
+
+def test_views_are_verified_while_a_server_keeps_them(served: Desk) -> None:
+    served.done("job", "add", "ok", "a.ok", "--manual")
+    served.done("run", "start", "ok", "--wait")
+    served.done("projection", "verify", "--all")
+
+
+def test_views_that_a_server_keeps_are_not_rebuilt(
+    served: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datetime import timedelta
+
+    monkeypatch.setattr("tools.cli.projection.VIEWS_PATIENCE", timedelta(0))
+    printed = served("projection", "rebuild", "runs")
+    assert 5 == printed.code
+    assert "which serves this log. They can be rebuilt when it is stopped" in printed.err

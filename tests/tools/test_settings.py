@@ -1,0 +1,186 @@
+"""Settings come from one file; what is wrong in it is refused by the file and the name."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from scheduler.model.errors import BadInput
+from tools import settings as module
+from tools.settings import KEYS, TABLES, Settings, load_settings, read_settings, settings_file
+
+WHOLE = """
+db = "logs/h.db"
+display_timezone = "Asia/Tokyo"
+[defaults]
+timezone = "Europe/Warsaw"
+[services]
+load = ["jobs/*.py", "package.module"]
+[serve]
+slots = 4
+stop_grace = "1m"
+[socket]
+mode = "0660"
+group = "horolog"
+[audit]
+require_reason = true
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "horolog.toml"
+
+
+def refused(file: Path, text: str) -> list[str]:
+    file.write_text(text)
+    with pytest.raises(BadInput) as error:
+        read_settings(file)
+    return [str(problem).removeprefix(f"{file}: ") for problem in error.value.problems]
+
+
+def test_every_setting_is_read(file: Path) -> None:
+    file.write_text(WHOLE)
+    assert Settings(
+        db=file.parent / "logs/h.db",
+        file=file,
+        base=file.parent,
+        timezone="Europe/Warsaw",
+        display_timezone="Asia/Tokyo",
+        load=("jobs/*.py", "package.module"),
+        slots=4,
+        stop_grace=timedelta(minutes=1),
+        socket_mode=0o660,
+        socket_group="horolog",
+        require_reason=True,
+    ) == read_settings(file)
+
+
+def test_the_example_names_every_setting() -> None:
+    assert [] == [key for key in (*KEYS, *TABLES) if key.rpartition(".")[2] not in WHOLE]
+
+
+def test_an_empty_file_leaves_everything_as_it_was(file: Path) -> None:
+    file.write_text("")
+    assert Settings(file=file, base=file.parent) == read_settings(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("slots = 4", "slots: is not a setting. Did you mean serve.slots?"),
+        ("[serve]\nslot = 4", "serve.slot: is not a setting. Did you mean serve.slots?"),
+        ("[server]\nslots = 4", "server: is not a setting. Did you mean serve?"),
+        (
+            "colour = 1",
+            "colour: is not a setting. Known here: audit, db, defaults, display_timezone,",
+        ),
+        ("serve = 4", "serve: is a table of settings, not a value. Write [serve]"),
+        ("db = 5", "db: got 5 instead of a text."),
+        ('db = ""', 'db: got "" instead of a text.'),
+        ('db = "a\\u0000"', 'db: got "a\\u0000" instead of a text.'),
+        ('display_timezone = "Mars"', 'display_timezone: there is no time zone "Mars"'),
+        ('[defaults]\ntimezone = "europe/warsaw"', "defaults.timezone: "),
+        ('[services]\nload = "jobs/*.py"', 'services.load: got "jobs/*.py" instead of a list.'),
+        ("[services]\nload = [1]", "services.load[0]: got 1 instead of a text."),
+        ("[serve]\nslots = 0", "serve.slots: got 0 instead of a whole number from 1 to 10,000."),
+        ("[serve]\nslots = true", "serve.slots: got True instead of a whole number"),
+        ("[serve]\nslots = 99999999999999999999", "serve.slots: got 99999999999999999999 instead"),
+        ("[serve]\nslots = nan", "serve.slots: got nan instead of a whole number"),
+        ("[serve]\nstop_grace = 20", "serve.stop_grace: got 20 instead of a duration."),
+        ('[serve]\nstop_grace = "soon"', "serve.stop_grace: "),
+        ('[serve]\nstop_grace = "25h"', "serve.stop_grace: is more than 1d."),
+        ("[socket]\nmode = 600", "socket.mode: got 600 instead of a mode."),
+        ('[socket]\nmode = "0666"', 'socket.mode: got "0666" instead of a mode.'),
+        ("[socket]\ngroup = 0", "socket.group: got 0 instead of a text."),
+        (
+            '[audit]\nrequire_reason = "yes"',
+            'audit.require_reason: got "yes" instead of true or false.',
+        ),
+        ("x = ", "this is not TOML: "),
+        ("db = 1\ndb = 2", "this is not TOML: "),
+    ],
+)
+def test_a_wrong_setting_is_refused_alone_by_its_name(file: Path, text: str, told: str) -> None:
+    found = refused(file, text)
+    assert 1 == len(found)
+    assert told in found[0]
+
+
+def test_every_wrong_setting_is_told_at_once(file: Path) -> None:
+    found = refused(file, "db = 1\ncolour = 2\n[serve]\nslots = -1")
+    assert ["db", "colour", "serve.slots"] == [line.partition(":")[0] for line in found]
+
+
+def test_a_file_that_is_no_utf8_is_refused_by_its_byte(file: Path) -> None:
+    file.write_bytes(b'db = "\xff"')
+    with pytest.raises(BadInput, match=r"byte 6 is not UTF-8"):
+        read_settings(file)
+
+
+def test_a_file_that_cannot_be_a_settings_file_is_not_read_whole(file: Path) -> None:
+    file.write_bytes(b"#" * 2_000_000)
+    with pytest.raises(BadInput, match="larger than 1,048,576 bytes"):
+        read_settings(file)
+
+
+# -- where they come from
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "FILE_OF_MACHINE", tmp_path / "etc.toml")
+    return tmp_path
+
+
+def test_without_a_file_the_log_is_looked_for_here(here: Path) -> None:
+    assert Settings() == load_settings(environ={})
+    assert Path("horolog.db") == Settings().db
+
+
+def test_the_nearer_file_is_the_one_that_counts(here: Path) -> None:
+    for name in ("etc.toml", "horolog.toml", "named.toml", "given.toml"):
+        assert not (here / name).exists()
+        (here / name).write_text("")
+        environ = {"HOROLOG_CONFIG": "named.toml"} if name in {"named.toml", "given.toml"} else {}
+        config = "given.toml" if name == "given.toml" else None
+        found = settings_file(config, environ)
+        assert found is not None
+        assert name == found.name
+
+
+def test_a_file_that_was_named_must_be_there(here: Path) -> None:
+    with pytest.raises(BadInput, match=r'--config: there is no settings file "gone.toml"'):
+        load_settings(config="gone.toml", environ={})
+    with pytest.raises(BadInput, match="HOROLOG_CONFIG: there is no settings file"):
+        load_settings(environ={"HOROLOG_CONFIG": ""})
+    with pytest.raises(BadInput, match="--config: there is no settings file"):
+        load_settings(config="a\0b", environ={})
+    with pytest.raises(BadInput, match="--config: there is no settings file"):
+        load_settings(config=os.fspath(here), environ={})
+
+
+def test_the_log_named_last_counts_and_the_rest_of_the_file_stays(here: Path) -> None:
+    (here / "horolog.toml").write_text(WHOLE)
+    assert Path("logs/h.db") == load_settings(environ={}).db
+    assert Path("e.db") == load_settings(environ={"HOROLOG_DB": "e.db"}).db
+    given = load_settings(db="o.db", environ={"HOROLOG_DB": "e.db"})
+    assert (Path("o.db"), 4) == (given.db, given.slots)
+
+
+def test_a_log_without_a_name_is_refused(here: Path) -> None:
+    with pytest.raises(BadInput, match="--db: names no file"):
+        load_settings(db="", environ={})
+    with pytest.raises(BadInput, match="HOROLOG_DB: names no file"):
+        load_settings(environ={"HOROLOG_DB": ""})
+
+
+def test_a_log_in_the_file_lies_beside_it_wherever_the_command_is_typed(
+    here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "horolog.toml").write_text('db = "h.db"')
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    found = load_settings(config=str(here / "horolog.toml"), environ={})
+    assert (here / "h.db", here) == (found.db, found.base)

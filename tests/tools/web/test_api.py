@@ -1,0 +1,214 @@
+"""`/api/v1` as somebody sees it who has no client of ours: strict, plain, and telling."""
+
+import os
+from typing import Any
+
+import pytest
+
+from scheduler.model.limits import BODY_BYTES_MAX
+from tests.tools.web.conftest import Send
+from tools.serving import Served
+
+JOBS = "/api/v1/jobs"
+PROBLEM = "application/problem+json"
+MANUAL = {"name": "report", "service": "say.hello", "schedule": {"kind": "none"}}
+
+
+def define(send: Send, **fields: object) -> str:
+    answer = send("POST", JOBS, {"definition": {**MANUAL, **fields}})
+    assert 200 == answer.status, answer
+    facts: Any = answer.value["facts"]
+    return str(facts[0]["body"]["job"])
+
+
+def test_a_job_is_defined_with_curl_and_read_again(send: Send) -> None:
+    job = define(send, schedule={"cron": "0 9 * * *"})
+    answer = send("GET", f"{JOBS}/report")
+    assert (200, "application/json") == (answer.status, answer.kind)
+    assert (job, {"cron": "0 9 * * *", "timezone": "UTC"}) == (
+        answer.value["job_id"],
+        answer.value["schedule"],
+    )
+
+
+def test_a_job_is_reached_by_its_name_and_by_the_beginning_of_its_id(send: Send) -> None:
+    job = define(send)
+    assert 200 == send("POST", f"{JOBS}/report/pause").status
+    assert 200 == send("POST", f"{JOBS}/{job[:13]}/resume", {"missed": "all"}).status
+    assert 404 == send("POST", f"{JOBS}/rapport/pause").status
+
+
+def test_the_user_at_the_other_end_is_the_actor_whatever_the_headers_say(
+    send: Send, served: Served
+) -> None:
+    forged = {"X-Forwarded-For": "root", "Forwarded": "for=root", "X-Real-IP": "root"}
+    send("POST", JOBS, {"definition": MANUAL}, forged)
+    meta = served.log.read(after=served.log.head().position - 1)[0].meta
+    assert meta is not None
+    assert f"uid {os.getuid()}" == meta.actor.partition(" (")[0]
+
+
+def test_a_key_in_the_header_makes_a_repeat_harmless(send: Send) -> None:
+    job = define(send)
+    first = send("POST", f"{JOBS}/{job}/runs", {"input": "x"}, {"Idempotency-Key": "k"})
+    again = send("POST", f"{JOBS}/{job}/runs", {"input": "x"}, {"Idempotency-Key": "k"})
+    assert (first.value["first"], True) == (again.value["first"], again.value["repeated"])
+    other = send("POST", f"{JOBS}/{job}/runs", {"input": "y"}, {"Idempotency-Key": "k"})
+    assert (422, 5) == (other.status, other.value["exit_code"])
+
+
+def test_a_dry_run_stores_nothing(send: Send, served: Served) -> None:
+    before = served.log.head()
+    answer = send("POST", f"{JOBS}?dry_run=true", {"definition": MANUAL})
+    assert (200, None) == (answer.status, answer.value["last"])
+    assert before == served.log.head()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "exit_code"),
+    [
+        ("GET", "/", 404, 3),
+        ("GET", "/api/v2/jobs", 404, 3),
+        ("GET", "/api/v1/jobs/../../etc/passwd", 404, 3),
+        ("GET", "/api/v1/jobs/nobody", 404, 3),
+        ("GET", "/api/v1/runs/0193f6a2-7c1e-8abc-8def-0123456789ab", 404, 3),
+        ("DELETE", "/api/v1/jobs/0193f6a2-7c1e-7abc-8def-0123456789ab", 404, 3),
+        ("PATCH", JOBS, 405, 2),
+        ("POST", "/api/v1/status", 405, 2),
+        ("GET", f"{JOBS}?colour=red", 400, 2),
+        ("GET", f"{JOBS}?limit=0", 400, 2),
+        ("GET", f"{JOBS}?limit=1&limit=2", 400, 2),
+        ("POST", f"{JOBS}?dry_run=yes", 400, 2),
+        ("POST", f"{JOBS}?dryrun=true", 400, 2),
+        ("GET", "/api/v1/status?verbose=1", 400, 2),
+    ],
+)
+def test_a_wrong_address_is_told_as_a_problem(
+    refuse: Send, method: str, path: str, status: int, exit_code: int
+) -> None:
+    answer = refuse(method, path)
+    assert (status, PROBLEM, status, exit_code) == (
+        answer.status,
+        answer.kind,
+        answer.value["status"],
+        answer.value["exit_code"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"{", "$: this is not JSON: "),
+        (b"\xff\xfe", "$: byte 0 is not UTF-8."),
+        (b'{"definition": {}, "definition": {}}', '$: the key "definition" stands twice'),
+        (b'{"definition": {"timeout": NaN}}', "$: NaN is no number in JSON."),
+        (b'{"definition": {"name": "a\\u0000"}}', "$.definition.name: the text holds a NUL"),
+        (b'{"definition": {"name": "\\ud800"}}', "$.definition.name: the text is not valid"),
+        (b"[" * 33 + b"]" * 33, "nested more than 32 deep."),
+        (b"[" * 100_000, "$: this is nested more than 32 deep."),
+        (b"5", "$: got 5 instead of a table of fields."),
+        (b'{"definition": []}', "$: got [] instead of a table of fields."),
+        (b'{"colour": 1}', "$.colour: is not a field."),
+    ],
+)
+def test_a_wrong_body_is_told_by_its_field(refuse: Send, body: bytes, told: str) -> None:
+    answer = refuse("POST", JOBS, body)
+    assert (400, PROBLEM, 2) == (answer.status, answer.kind, answer.value["exit_code"])
+    assert told in str(answer.value["detail"])
+
+
+def test_every_wrong_field_is_told_with_its_hint(refuse: Send) -> None:
+    answer = refuse("POST", JOBS, {"definition": {**MANUAL, "name": "", "timeout": 5}})
+    problems: Any = answer.value["problems"]
+    assert [
+        ("$.timeout", 'For seconds write "5s"'),
+        ("$.name", "Give the job a name, as in nightly-report"),
+    ] == [(problem["path"], problem["hint"]) for problem in problems]
+
+
+def test_a_body_that_is_too_large_is_read_no_further(refuse: Send) -> None:
+    answer = refuse("POST", JOBS, b" " * (BODY_BYTES_MAX + 1))
+    assert (413, 2) == (answer.status, answer.value["exit_code"])
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])
+def test_a_wrong_key_is_refused(refuse: Send, key: str) -> None:
+    answer = refuse("POST", JOBS, {"definition": MANUAL}, {"Idempotency-Key": key})
+    assert (400, 2) == (answer.status, answer.value["exit_code"])
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (None, "$: is no batch."),
+        ({"wishes": 5}, "$: is no batch."),
+        ({"wishes": [], "more": 1}, "$: is no batch."),
+        ({"wishes": [{}] * 501}, "$.wishes: there are 501; at most 500 at a time."),
+    ],
+)
+def test_a_wrong_batch_is_refused_whole(refuse: Send, body: object, told: str) -> None:
+    answer = refuse("POST", "/api/v1/batch", body)
+    assert 400 == answer.status
+    assert str(answer.value["detail"]).startswith(told)
+
+
+def test_an_empty_batch_is_answered(refuse: Send) -> None:
+    assert {"answers": []} == refuse("POST", "/api/v1/batch", {"wishes": []}).value
+
+
+def test_a_wrong_entry_of_a_batch_spoils_no_other(send: Send) -> None:
+    good = {"command": "define-job", "definition": MANUAL}
+    answer = send("POST", "/api/v1/batch", {"wishes": [{"command": "tick"}, good, 5]})
+    answers: Any = answer.value["answers"]
+    assert ["problem", "facts", "problem"] == [
+        "problem" if "problem" in one else "facts" for one in answers
+    ]
+
+
+def test_a_private_input_is_not_in_the_answer(send: Send) -> None:
+    job = define(send, private=True)
+    answer = send("POST", f"{JOBS}/{job}/runs", {"input": "hush"})
+    assert 200 == answer.status
+    assert "hush" not in str(answer.value)
+
+
+def test_the_status_says_how_the_server_stands(send: Send, served: Served) -> None:
+    define(send)
+    value = send("GET", "/api/v1/status").value
+    assert (True, str(served.log.path), os.getpid(), 1, 1, None, 2, []) == (
+        value["serving"],
+        value["db"],
+        value["pid"],
+        value["epoch"],
+        value["jobs"],
+        value["fault"],
+        value["services"],
+        value["services_missing"],
+    )
+
+
+def test_a_server_that_can_decide_is_ready(refuse: Send) -> None:
+    answer = refuse("GET", "/api/v1/readiness")
+    assert (200, True, None, 0) == (
+        answer.status,
+        answer.value["is_ready"],
+        answer.value["why"],
+        answer.value["owed"],
+    )
+
+
+def test_a_defect_is_told_without_the_inside(
+    send: Send,
+    served: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise ZeroDivisionError("the secret inside")
+
+    monkeypatch.setattr(served.executor, "ask", broken)
+    answer = send("POST", JOBS, {"definition": MANUAL})
+    assert (500, PROBLEM, 1) == (answer.status, answer.kind, answer.value["exit_code"])
+    assert "secret" not in str(answer.value)
+    served.stop()  # by then it has been logged
+    assert "the secret inside" in caplog.text

@@ -1,0 +1,199 @@
+"""Every wish of a person travels as one request, and arrives as it was sent."""
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import msgspec
+import pytest
+
+from scheduler.model import commands as c
+from scheduler.model.content import Contents
+from scheduler.model.errors import BadInput, NotFound
+from scheduler.model.jobs import Definition, JobId, RunId
+from scheduler.model.json_values import read_json
+from scheduler.model.plain_inputs import read_input
+from scheduler.model.schedules import Cron, Interval
+from tools.web.routes import (
+    ROUTE_OF,
+    ROUTES,
+    Ground,
+    body_of,
+    entry_of,
+    request_of,
+    route_of,
+    wish_of,
+    wish_of_entry,
+)
+from tools.wishes import Wish
+
+JOB = JobId("0193f6a2-7c1e-7abc-8def-0123456789ab")
+RUN = RunId("0193f6a2-7c1e-8abc-8def-0123456789ab")
+FRESH = "0193f6a2-0000-7000-8000-000000000001"
+LARGE, LARGE_CONTENTS = read_input("x" * 5_000, "$.input")
+PLAIN = Definition(name="report", service="api.sync", schedule=Cron(("@daily",), "Asia/Tokyo"))
+INTERVAL = Definition(name="r", service="a", schedule=Interval(timedelta(hours=1)), input=LARGE)
+WISHES = (
+    Wish(command=c.DefineJob(job=JOB, definition=PLAIN), reason="why", on_behalf_of="ben"),
+    Wish(
+        command=c.DefineJob(job=JOB, definition=INTERVAL, if_past="run", replace=True),
+        contents=LARGE_CONTENTS,
+        unchecked=True,
+    ),
+    Wish(command=c.ReviseJob(job=JOB, definition=PLAIN, if_past="skip", if_version=3)),
+    Wish(command=c.RenameJob(job=JOB, name="zażółć/1")),
+    Wish(command=c.PauseJob(job=JOB)),
+    Wish(command=c.ResumeJob(job=JOB, missed="all")),
+    Wish(command=c.RemoveJob(job=JOB), reason="no longer needed"),
+    Wish(command=c.TriggerJob(job=JOB, run=RUN)),
+    Wish(command=c.TriggerJob(job=JOB, run=RUN, input=LARGE), contents=LARGE_CONTENTS),
+    Wish(command=c.CancelRun(run=RUN)),
+    Wish(command=c.RetryRun(run=RUN)),
+    Wish(command=c.ResolveRun(run=RUN, verdict="succeeded")),
+    Wish(command=c.PauseSystem()),
+    Wish(command=c.ResumeSystem(missed="latest")),
+    Wish(command=c.AcceptClock()),
+)
+GROUND = Ground(
+    now=datetime(2026, 3, 1, 12, tzinfo=UTC),
+    timezone="UTC",
+    new_id=lambda: FRESH,
+    resolve=lambda kind, name: name,
+    is_private=lambda job: False,
+)
+
+
+def over_the_wire(body: object) -> object:
+    return read_json(msgspec.json.encode(body))
+
+
+def arrived(command: type[c.Command], body: object, **names: str) -> Wish:
+    return wish_of(ROUTE_OF[command], names, body, GROUND)
+
+
+@pytest.mark.parametrize("wish", WISHES, ids=lambda wish: type(wish.command).__name__)
+def test_a_wish_arrives_as_it_was_sent(wish: Wish) -> None:
+    request = request_of(wish)
+    route = route_of(wish.command)
+    ids = {name: str(getattr(wish.command, name)) for name in route.names}
+    assert (route.method, route.path.format(**ids)) == (request.method, request.path)
+    assert wish == wish_of(route, ids, over_the_wire(request.body), GROUND)
+
+
+@pytest.mark.parametrize("wish", WISHES, ids=lambda wish: type(wish.command).__name__)
+def test_a_wish_arrives_in_a_batch_as_it_was_sent(wish: Wish) -> None:
+    entry = over_the_wire(entry_of(replace(wish, key="key-1")))
+    assert msgspec.structs.replace(wish, key="key-1") == wish_of_entry(entry, "$[0]", GROUND)
+
+
+def test_every_wish_of_a_person_has_a_route_and_none_of_the_executors_has() -> None:
+    own = {c.StartSystem, c.StopSystem, c.NoteClockJump, c.SettleRun, c.Tick, c.RecordOutcomes}
+    assert set(get_args(c.AnyCommand)) - own == set(ROUTE_OF)
+    assert {type(wish.command) for wish in WISHES} == set(ROUTE_OF)
+    with pytest.raises(TypeError):
+        route_of(c.Tick(slots=1, epoch=1))
+
+
+def test_no_two_routes_are_one_request() -> None:
+    assert len(ROUTES) == len({(route.method, route.path) for route in ROUTES})
+
+
+def test_a_dry_run_is_said_in_the_query() -> None:
+    wish = msgspec.structs.replace(WISHES[4], dry_run=True)
+    assert f"/api/v1/jobs/{JOB}/pause?dry_run=true" == request_of(wish).path
+
+
+def test_a_large_input_travels_whole() -> None:
+    assert "x" * 5_000 == body_of(WISHES[8])["input"]
+
+
+def test_what_a_person_leaves_out_is_made() -> None:
+    definition = {"name": "r", "service": "a", "schedule": {"cron": "@daily"}}
+    defined = arrived(c.DefineJob, {"definition": definition}).command
+    assert isinstance(defined, c.DefineJob)
+    assert (FRESH, "UTC") == (defined.job, getattr(defined.definition.schedule, "timezone", None))
+    assert c.TriggerJob(job=JOB, run=RunId(FRESH)) == arrived(c.TriggerJob, None, job=JOB).command
+    assert c.ResumeJob(job=JOB) == arrived(c.ResumeJob, {}, job=JOB).command
+
+
+def test_a_private_jobs_input_is_kept_apart() -> None:
+    ground = GROUND._replace(is_private=lambda job: job == JOB)
+    wish = wish_of(ROUTE_OF[c.TriggerJob], {"job": JOB}, {"input": "hush"}, ground)
+    expected: Contents
+    payload, expected = read_input("hush", "$.input", is_private=True)
+    assert (payload, expected) == (getattr(wish.command, "input", None), wish.contents)
+
+
+def test_names_are_looked_up() -> None:
+    ground = GROUND._replace(resolve=lambda kind, name: {"job report": JOB}[f"{kind} {name}"])
+    wish = wish_of(ROUTE_OF[c.PauseJob], {"job": "report"}, None, ground)
+    assert c.PauseJob(job=JOB) == wish.command
+
+
+def test_a_name_that_nobody_bears_is_not_found() -> None:
+    def unknown(kind: str, name: str) -> str:
+        raise NotFound(kind, name)
+
+    with pytest.raises(NotFound):
+        wish_of(ROUTE_OF[c.PauseJob], {"job": "x"}, None, GROUND._replace(resolve=unknown))
+
+
+@pytest.mark.parametrize(
+    ("command", "body", "told"),
+    [
+        (c.DefineJob, None, "$.name: is missing."),
+        (c.DefineJob, {"definition": 5}, "$: got 5 instead of a table of fields."),
+        (c.DefineJob, {"name": "x"}, "$.name: is not a field."),
+        (c.DefineJob, {"definition": {}, "job": "x"}, '$.job: "x" is no UUID.'),
+        (c.DefineJob, {"definition": {}, "job": "../x"}, '$.job: "../x" is no UUID.'),
+        (
+            c.DefineJob,
+            {"definition": {}, "if_past": "maybe"},
+            '$.if_past: "maybe" is none of refuse,',
+        ),
+        (c.DefineJob, {"definition": {}, "replace": "yes"}, '$.replace: got "yes" instead of true'),
+        (
+            c.ReviseJob,
+            {"definition": {}, "if_version": "3"},
+            '$.if_version: got "3" instead of a whole',
+        ),
+        (c.RenameJob, {}, "$.name: is missing."),
+        (c.RenameJob, {"name": 5}, "$.name: got 5 instead of a text."),
+        (c.PauseJob, {"until": "x"}, "$.until: is not a field."),
+        (c.PauseJob, ["x"], "$: got ['x'] instead of a table of fields."),
+        (c.PauseJob, {"reason": 5}, "$.reason: got 5 instead of a text."),
+        (c.PauseJob, {"reason": "x" * 4_001}, "$.reason: has 4,001 characters; at most 4,000."),
+        (c.ResumeJob, {"missed": "some"}, '$.missed: "some" is none of skip, latest, all.'),
+        (c.TriggerJob, {"run": 5}, "$.run: got 5 instead of a text."),
+        (c.TriggerJob, {"input": "a\0"}, "$.input: the text holds a NUL character."),
+        (c.ResolveRun, {}, "$.verdict: is missing."),
+        (
+            c.ResolveRun,
+            {"verdict": "fine"},
+            '$.verdict: "fine" is none of succeeded, failed, retry.',
+        ),
+    ],
+)
+def test_a_wrong_body_is_refused_by_its_field(
+    command: type[c.Command], body: object, told: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        arrived(command, body, job=JOB, run=RUN)
+    assert str(refused.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (5, "$[0]: got 5 instead of a wish."),
+        ({}, "$[0].command: None is no command."),
+        ({"command": ["x"]}, "$[0].command: ['x'] is no command."),
+        ({"command": "tick", "slots": 1}, '$[0].command: "tick" is no command.'),
+        ({"command": "pause-job"}, "$[0].job: got None instead of a text."),
+        ({"command": "pause-job", "job": JOB, "key": 5}, "$[0].key: got 5 instead of a text."),
+        ({"command": "pause-job", "job": JOB, "key": ""}, '$[0].key: "" is no key'),
+    ],
+)
+def test_a_wrong_entry_of_a_batch_is_refused_by_its_place(entry: object, told: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        wish_of_entry(entry, "$[0]", GROUND)
+    assert str(refused.value).startswith(told)

@@ -1,0 +1,1 @@
+"""What people hold: the command line, the HTTP interface and the composition root."""

@@ -1,0 +1,98 @@
+"""Fire times before they come, as people and scripts see them: lists, warnings, policies.
+
+`explain`, `job add` and `job show` print the same things from here. It reckons nothing itself: fire
+times are
+`model.firing`'s, words are `model.sentence`'s.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+
+from scheduler.model.clock_warnings import clock_change_warnings
+from scheduler.model.firing import fire_times
+from scheduler.model.instants import LAST_SECOND, SECOND, instant
+from scheduler.model.jobs import Definition
+from scheduler.model.limits import SHOWN_FIRES_MAX
+from scheduler.model.schedules import Cron, Schedule
+from scheduler.model.streams import compact
+from scheduler.model.written import format_instant
+from tools.cli.lengths import spoken
+
+LAST_AT = instant(LAST_SECOND)  # the end of our calendar
+YEAR = timedelta(days=366)
+FIRES_SHOWN = 5
+
+fires_option = click.option(
+    "-n",
+    "count",
+    type=click.IntRange(1, SHOWN_FIRES_MAX),
+    default=FIRES_SHOWN,
+    show_default=True,
+    metavar="N",
+    help="How many fire times.",
+)
+
+
+def coming(
+    definition: Definition, *, after: datetime, count: int, planned: int = 0
+) -> list[datetime]:
+    """Return the next fire times of a job within its bounds; `planned` runs count to max_runs."""
+    start = definition.start_at
+    first = after if start is None or start <= after else start - SECOND
+    left = count if definition.max_runs is None else min(count, definition.max_runs - planned)
+    until = definition.end_at or LAST_AT
+    if left < 1 or until <= first:
+        return []
+    return fire_times(definition.schedule, after=first, until=until, limit=left)
+
+
+def warnings_of(schedule: Schedule, *, after: datetime) -> list[str]:
+    """Return a sentence for each fire of the coming year that a clock change touches."""
+    return clock_change_warnings(schedule, after=after, until=min(after, LAST_AT - YEAR) + YEAR)
+
+
+def zone_of(schedule: Schedule, otherwise: str) -> str:
+    """Return the zone a schedule's fire times are shown in: its own when it has one."""
+    return schedule.timezone if isinstance(schedule, Cron) else otherwise
+
+
+def as_records(fires: Sequence[datetime], zone: str) -> list[dict[str, str]]:
+    """Return fire times as scripts read them: UTC, and local with its offset."""
+    local = ZoneInfo(zone)
+    return [{"utc": compact(at), "local": at.astimezone(local).isoformat()} for at in fires]
+
+
+def as_lines(fires: Sequence[datetime], zone: str) -> list[str]:
+    """Return fire times as people read them, in the zone and, where it is another, in UTC."""
+    if zone == "UTC":
+        return [f"  {format_instant(at, 'UTC')}" for at in fires]
+    return [f"  {format_instant(at, zone)}   {format_instant(at, 'UTC')}" for at in fires]
+
+
+def policy_line(definition: Definition) -> str:
+    """Return in one line what happens to this job when things do not go as planned."""
+    late = {
+        "none": "skip the missed fires",
+        "latest": "the newest missed fire runs once",
+        "all": "each missed fire runs, oldest first",
+    }[definition.catch_up]
+    busy = {"skip": "skip", "allow": "run beside it"}[definition.overlap]
+    crash = {"retry": "run again", "fail": "fail", "hold": "wait for a person"}[definition.on_crash]
+    attempts = definition.retry.max_attempts
+    return " · ".join(
+        (
+            f"if late: {late}",
+            f"if still running: {busy}",
+            f"timeout {spoken(definition.timeout)}",
+            f"{attempts} attempt{'s' if attempts > 1 else ''}",
+            f"after a crash: {crash}",
+        )
+    )
+
+
+def shown_at(at: datetime | None, zone: str) -> str:
+    """Return an instant for people; a dash where there is none."""
+    return "-" if at is None else format_instant(at.astimezone(UTC), zone)

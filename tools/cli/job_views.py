@@ -1,0 +1,202 @@
+"""`job list`, `show` and `history`: jobs as they stand and as they came to be, from the views."""
+
+from typing import Literal, get_args
+
+import click
+
+from projections import read_jobs
+from projections.job_tables import JobStatus
+from projections.rows import ChangeRow, JobRow
+from scheduler.model.jobs import JobId
+from scheduler.model.limits import SHOWN_ROWS_MAX
+from scheduler.model.plain import write_definition
+from scheduler.model.sentence import sentence
+from tools.cli import fires
+from tools.cli.call import Call, pass_call
+from tools.cli.options import prints
+from tools.cli.output import Record, Shape, json_text, safe, show_record, show_rows, shown
+from tools.cli.reading import job_of, paged, reading, standing_of
+from tools.cli.standing import lines, preview
+
+JOB_FIELDS = (
+    "job",
+    "job_id",
+    "status",
+    "service",
+    "schedule",
+    "timezone",
+    "next_fire",
+    "last_run_fire",
+    "runs",
+    "revision",
+    "labels",
+    "description",
+    "owner",
+    "defined_at",
+    "changed_at",
+    "changed_by",
+)
+LISTED = Shape(JOB_FIELDS, ("job", "status", "next_fire", "schedule", "service"))
+SHOWN = Shape((*JOB_FIELDS, "definition", "fires", "policies", "warnings"), ())
+CHANGE_FIELDS = (
+    "position",
+    "at",
+    "type",
+    "job_id",
+    "run",
+    "revision",
+    "actor",
+    "on_behalf_of",
+    "reason",
+    "channel",
+    "changes",
+    "before",
+    "after",
+    "detail",
+)
+CHANGES = Shape(CHANGE_FIELDS, ("position", "at", "type", "actor", "reason", "changes"))
+
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(1, SHOWN_ROWS_MAX),
+    default=SHOWN_ROWS_MAX,
+    metavar="N",
+    help="At most so many.",
+)
+
+
+@prints("list")
+@click.option(
+    "--status",
+    type=click.Choice([*get_args(JobStatus), "any"]),
+    help="Only these; else all but the removed ones.",
+)
+@click.option("--label", metavar="KEY[=VALUE]", help="Only those that bear this label.")
+@click.option("--search", metavar="TEXT", help="Only those with this in name or service.")
+@limit_option
+@pass_call
+def list_jobs(
+    call: Call,
+    /,
+    *,
+    status: JobStatus | Literal["any"] | None,
+    label: str | None,
+    search: str | None,
+    limit: int,
+) -> None:
+    """List the jobs."""
+    with reading(call) as opened:
+
+        def page(after: tuple[str, str] | None, count: int) -> list[JobRow]:
+            return read_jobs.jobs(
+                opened.views, status=status, label=label, search=search, after=after, limit=count
+            )
+
+        rows = paged(page, lambda row: row.key, limit)
+        show_rows(call, LISTED, (job_record(call, row) for row in rows))
+
+
+@prints("show")
+@click.argument("job")
+@pass_call
+def show(call: Call, /, *, job: str) -> None:
+    """Show one job: its definition and its state."""
+    with reading(call) as opened:
+        row = job_of(opened, job)
+    standing = standing_of(row)
+    meaning = preview(standing, call)
+    record: Record = {
+        **job_record(call, row),
+        "definition": write_definition(row.definition, is_full=True),
+        "fires": meaning["fires"],
+        "policies": meaning["policies"],
+        "warnings": meaning["warnings"],
+    }
+    show_record(call, SHOWN, record, told_lines(call, row, lines(standing, call)))
+
+
+def told_lines(call: Call, row: JobRow, meaning: list[str]) -> list[str]:
+    """Return a job as people read it."""
+    by = f" by {row.actor}" if row.actor else ""
+    changed = shown(row.changed_at, call)
+    told = [
+        *meaning,
+        f"status {row.status} · service {row.service} · {row.planned:,} runs planned by schedule",
+        f"id {row.job_id} · revision {row.revision}, {changed}{by}",
+    ]
+    definition = write_definition(row.definition)
+    for name in ("name", "service", "schedule"):
+        definition.pop(name, None)
+    told += [f"  {name} = {json_text(value)}" for name, value in definition.items()]
+    return told
+
+
+@prints("history")
+@click.argument("job")
+@limit_option
+@pass_call
+def history(call: Call, /, *, job: str, limit: int) -> None:
+    """Show who changed a job, when and how.
+
+    The newest change first.
+    """
+    with reading(call) as opened:
+        row = job_of(opened, job)
+
+        def page(before: int | None, count: int) -> list[ChangeRow]:
+            return read_jobs.history(
+                opened.views, job=JobId(row.job_id), before=before, limit=count
+            )
+
+        changes = paged(page, lambda change: change.position, limit)
+        show_rows(call, CHANGES, (change_record(change) for change in changes))
+
+
+def job_record(call: Call, row: JobRow) -> Record:
+    """Return a job as scripts read it."""
+    definition = row.definition
+    timezone = fires.zone_of(definition.schedule, call.zone)
+    return {
+        "job": row.name,
+        "job_id": row.job_id,
+        "status": row.status,
+        "service": row.service,
+        "schedule": sentence(definition.schedule, zone=timezone),
+        "timezone": timezone,
+        "next_fire": row.next_fire,
+        "last_run_fire": row.last_run_fire,
+        "runs": row.planned,
+        "revision": row.revision,
+        "labels": definition.labels,
+        "description": definition.description,
+        "owner": definition.owner,
+        "defined_at": row.defined_at,
+        "changed_at": row.changed_at,
+        "changed_by": row.actor,
+    }
+
+
+def change_record(change: ChangeRow) -> Record:
+    """Return a change as scripts read it."""
+    was = None if change.before is None else write_definition(change.before, is_full=True)
+    now = None if change.after is None else write_definition(change.after, is_full=True)
+    record: dict[str, object] = {
+        name: getattr(change, name) for name in CHANGE_FIELDS if name != "changes"
+    }
+    record |= {"before": was, "after": now, "changes": change_words(was, now, change.detail)}
+    return record
+
+
+def change_words(
+    was: dict[str, object] | None, now: dict[str, object] | None, detail: dict[str, object] | None
+) -> str:
+    """Return in one line what a change changed."""
+    if now is None:
+        return json_text(detail) if detail else ""
+    if was is None:
+        return json_text(now.get("schedule"))
+    return "; ".join(
+        f"{field}: {safe(json_text(was.get(field)))} → {safe(json_text(now.get(field)))}"
+        for field in {**was, **now}
+        if was.get(field) != now.get(field)
+    )

@@ -1,0 +1,59 @@
+"""`next`: what fires next and what fired last, like `systemctl list-timers`."""
+
+import click
+
+from projections import read_jobs
+from projections.rows import JobRow
+from scheduler.model.limits import SHOWN_ROWS_MAX
+from tools.cli.asking import serving_notes
+from tools.cli.call import Call, pass_call
+from tools.cli.lengths import spoken
+from tools.cli.options import prints
+from tools.cli.output import Record, Shape, note, show_rows
+from tools.cli.reading import reading
+
+FIELDS = ("next", "left", "last", "passed", "job", "service", "job_id")
+SHAPE = Shape(FIELDS, ("next", "left", "last", "passed", "job", "service"))
+
+
+@prints("next")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(1, SHOWN_ROWS_MAX),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="At most so many jobs.",
+)
+@pass_call
+def next_fires(call: Call, /, *, limit: int) -> None:
+    """List what fires next, and what fired last.
+
+    A job that is paused, exhausted or run by hand only has no next fire time.
+    """
+    with reading(call) as opened:
+        rows = read_jobs.upcoming(opened.views, limit=limit)
+        system = read_jobs.system(opened.views)
+        is_paused = system is not None and system.paused_at is not None
+    show_rows(call, SHAPE, (record(call, row) for row in rows))
+    if call.form.kind == "people":
+        for text in serving_notes(call):
+            note(text)
+        if is_paused:
+            note("Everything is paused: horolog job resume --all")
+
+
+def record(call: Call, row: JobRow) -> Record:
+    """Return a line of the list."""
+    left = None if row.next_fire is None else spoken(row.next_fire - call.now)
+    last = row.last_run_fire
+    return {
+        "next": row.next_fire,
+        "left": left,
+        "last": last,
+        "passed": None if last is None else f"{spoken(call.now - last)} ago",
+        "job": row.name,
+        "service": row.service,
+        "job_id": row.job_id,
+    }

@@ -1,0 +1,200 @@
+"""What became of one occurrence, found in the log itself: it holds whatever the views say.
+
+A fire time up to the job's cursor stands in exactly one place: in the stream of its run, or in the
+window of a skip. Before that it must be a fire time at all, of the definition that was in force.
+Here the places are looked up in that order; how the answer reads is `why`'s matter.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct
+
+from scheduler.log.contract import Log, Recorded
+from scheduler.model import events as e
+from scheduler.model.firing import fire_times, next_fire, previous_fire
+from scheduler.model.jobs import Definition, JobId
+from scheduler.model.streams import fire_stream, job_stream, skips_stream
+from scheduler.rules.state import RunState, evolve_run, opened
+
+Verdict = Literal[
+    "run", "skipped", "not-decided", "no-fire-time", "before-definition", "exhausted", "removed"
+]
+ONE_SECOND = timedelta(seconds=1)
+
+
+class Phase(Struct, frozen=True):
+    """A definition and the instant after which its fire times hold, with the event that says so."""
+
+    after: datetime
+    definition: Definition
+    recorded: Recorded
+
+
+class Life(Struct, frozen=True, kw_only=True):
+    """What the log says of a job's definitions and states, oldest first."""
+
+    phases: tuple[Phase, ...]
+    paused: Recorded | None = None  # the pause it is in
+    exhausted: Recorded | None = None  # and not revised since
+    removed: Recorded | None = None
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What became of one instant of a job, with the events that tell it."""
+
+    verdict: Verdict
+    cited: tuple[Recorded, ...]  # in the order of the log
+    definition: Definition  # the one in force
+    run: RunState | None = None
+    skip: e.FiresSkipped | None = None
+    stand_in: e.RunPlanned | None = None  # the run whose data window covers a coalesced fire
+    before: datetime | None = None  # the fire times around an instant that is none
+    after: datetime | None = None
+
+
+def life_of(log: Log, job: JobId) -> Life:
+    """Return what the log says of a job; it must have been defined."""
+    phases: list[Phase] = []
+    paused = exhausted = removed = None
+    for recorded in stream_of(log, job_stream(job)):
+        match recorded.event:
+            case e.JobDefined(definition=definition, cursor=cursor) as event:
+                phases.append(Phase(cursor, definition, recorded))
+                exhausted = recorded if event.exhausted else None
+            case e.JobRevised(definition=definition, effective_at=at) as event:
+                phases.append(Phase(at, definition, recorded))
+                exhausted = recorded if event.exhausted else None
+            case e.JobPaused():
+                paused = recorded
+            case e.JobResumed():
+                paused = None
+            case e.JobExhausted():
+                exhausted = recorded
+            case e.JobRemoved():
+                removed = recorded
+            case _:
+                continue
+    return Life(phases=tuple(phases), paused=paused, exhausted=exhausted, removed=removed)
+
+
+def find(log: Log, job: JobId, at: datetime) -> Found:
+    """Return what became of the instant `at` (UTC, whole seconds) of a job."""
+    life = life_of(log, job)
+    run = run_at(log, life, job, at)
+    if run is not None:
+        return run
+    if at <= life.phases[0].after:
+        first = life.phases[0]
+        return _no_fire("before-definition", at, first, (first.recorded,))
+    phase = in_force(life, at)
+    if not is_fire_time(phase.definition, at):
+        return _no_fire("no-fire-time", at, phase, (phase.recorded,))
+    skip = skip_at(log, job, at)
+    if skip is not None and isinstance(skip.event, e.FiresSkipped):
+        stand_in = stand_in_for(log, job, phase.definition, skip.event)
+        cited = (skip,) if stand_in is None else (skip, stand_in)
+        return Found(
+            verdict="skipped",
+            cited=cited,
+            definition=phase.definition,
+            skip=skip.event,
+            stand_in=_planned(stand_in),
+        )
+    verdict, cause = _undecided(life)
+    return Found(
+        verdict=verdict,
+        cited=(phase.recorded,) if cause is None else (phase.recorded, cause),
+        definition=phase.definition,
+    )
+
+
+def run_at(log: Log, life: Life, job: JobId, at: datetime) -> Found | None:
+    """Return the last run of the occurrence as its stream left it, None when it has none."""
+    state: RunState | None = None
+    cited: list[Recorded] = []
+    phase = in_force(life, at)
+    for recorded in stream_of(log, fire_stream(at, job)):
+        event = recorded.event
+        cited.append(recorded)
+        if isinstance(event, e.RunPlanned):
+            state = opened(event, stream=recorded.stream, definition=phase.definition)
+        elif state is not None and isinstance(event, e.RunEvent):
+            state = evolve_run(state, event)
+    if state is None:
+        return None
+    return Found(verdict="run", cited=tuple(cited), definition=phase.definition, run=state)
+
+
+def skip_at(log: Log, job: JobId, at: datetime) -> Recorded | None:
+    """Return the skip in whose window `at` lies; the last one, if a clock was set back."""
+    found = None
+    for recorded in stream_of(log, skips_stream(job)):
+        event = recorded.event
+        if isinstance(event, e.FiresSkipped) and event.after < at <= event.until:
+            found = recorded
+    return found
+
+
+def stand_in_for(
+    log: Log, job: JobId, definition: Definition, skip: e.FiresSkipped
+) -> Recorded | None:
+    """Return the planning of the run that covers a coalesced window, None for other skips."""
+    following = next_fire(definition.schedule, skip.until)
+    if skip.reason != "coalesced" or following is None:
+        return None
+    page = log.read(stream=fire_stream(following, job), limit=1)
+    return page[0] if page and _planned(page[0]) is not None else None
+
+
+def in_force(life: Life, at: datetime) -> Phase:
+    """Return the definition whose fire times hold at `at`; the first one for what is earlier."""
+    found = life.phases[0]
+    for phase in life.phases:
+        if phase.after < at:
+            found = phase
+    return found
+
+
+def is_fire_time(definition: Definition, at: datetime) -> bool:
+    """Return whether `at` is a fire time of the definition, within its bounds."""
+    if definition.start_at is not None and at < definition.start_at:
+        return False
+    if definition.end_at is not None and at > definition.end_at:
+        return False
+    return bool(fire_times(definition.schedule, after=at - ONE_SECOND, until=at, limit=1))
+
+
+def stream_of(log: Log, stream: str) -> Iterator[Recorded]:
+    """Yield the events of a stream, page by page."""
+    after = 0
+    while page := log.read(after=after, stream=stream):
+        yield from page
+        after = page[-1].position
+
+
+def _planned(recorded: Recorded | None) -> e.RunPlanned | None:
+    event = None if recorded is None else recorded.event
+    return event if isinstance(event, e.RunPlanned) else None
+
+
+def _undecided(life: Life) -> tuple[Verdict, Recorded | None]:
+    if life.removed is not None:
+        return "removed", life.removed
+    if life.exhausted is not None:
+        return "exhausted", life.exhausted
+    return "not-decided", life.paused
+
+
+def _no_fire(verdict: Verdict, at: datetime, phase: Phase, cited: tuple[Recorded, ...]) -> Found:
+    """Return the answer for an instant that is no fire time, with the fire times around it."""
+    definition = phase.definition
+    floor = phase.after if definition.start_at is None else definition.start_at - ONE_SECOND
+    before = previous_fire(definition.schedule, at)
+    after = next_fire(definition.schedule, max(at, floor))
+    if before is not None and (before <= floor or not is_fire_time(definition, before)):
+        before = None
+    if after is not None and not is_fire_time(definition, after):
+        after = None
+    return Found(verdict=verdict, cited=cited, definition=definition, before=before, after=after)

@@ -1,0 +1,120 @@
+"""What verbs read through: the log with its views or alone; a job or a run as people name it.
+
+`reading` brings the views up first; `log_of` opens nothing but the log, so it also serves when the
+views cannot be folded. Rows become records for `output` here, so that each noun looks alike
+wherever it is shown.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from projections import read_jobs, read_runs
+from projections.rows import JobRow, RunRow
+from scheduler.executor.owner import who_owns
+from scheduler.log.contract import Log
+from scheduler.log.sqlite import SqliteLog
+from scheduler.model.jobs import JobId
+from scheduler.model.limits import ROWS_PER_LIST_MAX
+from scheduler.model.streams import call_stream, fire_stream
+from tools.cli.call import Call
+from tools.cli.standing import Standing
+from tools.reading import Reading, open_reading
+
+DURATIONS_MAX = 50  # runs that say how long a job usually takes
+
+Key = TypeVar("Key")
+RowT = TypeVar("RowT", bound=Struct)
+
+
+@contextmanager
+def reading(call: Call) -> Iterator[Reading]:
+    """Open the log and its views, brought up to its head."""
+    with open_reading(call.settings) as opened:
+        yield opened
+
+
+@contextmanager
+def log_of(call: Call) -> Iterator[Log]:
+    """Open the log alone."""
+    path = call.settings.db
+    log = SqliteLog.open(path, unowned=who_owns(path) is None)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def is_served(call: Call) -> bool:
+    """Return whether a process carries out the runs of the log."""
+    return who_owns(call.settings.db) is not None
+
+
+def job_of(opened: Reading, name: str) -> JobRow:
+    """Return the job of a name or an id, removed ones too."""
+    return read_jobs.job(opened.views, name)
+
+
+def job_named(call: Call, name: str) -> JobRow:
+    """Return the job of a name or an id, removed ones too, and let go of the log."""
+    with reading(call) as opened:
+        return job_of(opened, name)
+
+
+def run_named(call: Call, run: str) -> RunRow:
+    """Return the run of an id or of the beginning of one, and let go of the log."""
+    with reading(call) as opened:
+        return read_runs.run(opened.views, run)
+
+
+def stream_of_run(row: RunRow) -> str:
+    """Return the stream a run stands in."""
+    if row.fire_time is None:
+        return call_stream(row.run)
+    return fire_stream(row.fire_time, row.job_id)
+
+
+def standing_of(row: JobRow) -> Standing:
+    """Return a job as the views show it, ready to be told."""
+    return Standing(
+        job=row.job_id,
+        definition=row.definition,
+        cursor=row.cursor,
+        planned=row.planned,
+        is_over=row.status in {"exhausted", "removed"},
+    )
+
+
+def durations_of(call: Call, job_id: str) -> list[timedelta]:
+    """Return how long the last successful runs of a job took."""
+    with reading(call) as opened:
+        rows = read_runs.runs(
+            opened.views, job=JobId(job_id), status="succeeded", limit=DURATIONS_MAX
+        )
+    return [timedelta(microseconds=row.duration_us) for row in rows if row.duration_us is not None]
+
+
+def record_of(row: Struct) -> dict[str, object]:
+    """Return a row as a record; people see a length of time where scripts read microseconds."""
+    record = asdict(row)
+    us = record.get("duration_us")
+    record["duration"] = None if us is None else timedelta(microseconds=us)
+    return record
+
+
+def paged(
+    page: Callable[[Key | None, int], list[RowT]], key: Callable[[RowT], Key], limit: int
+) -> Iterator[RowT]:
+    """Yield at most `limit` rows of a list, read page by page."""
+    after: Key | None = None
+    while limit > 0:
+        rows = page(after, min(limit, ROWS_PER_LIST_MAX))
+        yield from rows
+        if len(rows) < min(limit, ROWS_PER_LIST_MAX):
+            return
+        limit -= len(rows)
+        after = key(rows[-1])

@@ -1,0 +1,82 @@
+"""A definition as the log has accepted it, and what it will mean: words, fire times, policies.
+
+`job add`, `job edit` and `job show` tell it from here, in lines for people and in fields for
+scripts.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from scheduler.model.jobs import Definition
+from scheduler.model.schedules import Interval
+from scheduler.model.sentence import sentence
+from scheduler.model.written import format_instant
+from tools.cli import fires
+from tools.cli.call import Call
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """A job's definition with what decides its next fire times."""
+
+    job: str
+    definition: Definition
+    cursor: datetime
+    planned: int = 0
+    is_over: bool = False  # exhausted or removed
+
+
+def preview(standing: Standing, call: Call) -> dict[str, object]:
+    """Return what a job's definition will mean, as scripts read it."""
+    definition = standing.definition
+    timezone = fires.zone_of(definition.schedule, call.zone)
+    return {
+        "job": definition.name,
+        "job_id": standing.job,
+        "service": definition.service,
+        "sentence": sentence(definition.schedule, zone=timezone),
+        "timezone": timezone,
+        "fires": fires.as_records(next_fires(standing), timezone),
+        "policies": fires.policy_line(definition),
+        "warnings": []
+        if standing.is_over
+        else fires.warnings_of(definition.schedule, after=standing.cursor),
+    }
+
+
+def lines(standing: Standing, call: Call) -> list[str]:
+    """Return what a job's definition will mean, as people read it."""
+    definition = standing.definition
+    timezone = fires.zone_of(definition.schedule, call.zone)
+    shown = fires.as_lines(next_fires(standing), timezone)
+    return [
+        f"{definition.name}: {sentence(definition.schedule, zone=timezone)}",
+        *(shown or ["  no fire time is left"]),
+        fires.policy_line(definition),
+    ]
+
+
+def next_fires(standing: Standing, count: int = fires.FIRES_SHOWN) -> list[datetime]:
+    """Return the next fire times of a job as it stands."""
+    if standing.is_over:
+        return []
+    return fires.coming(
+        standing.definition, after=standing.cursor, count=count, planned=standing.planned
+    )
+
+
+def notes_of(call: Call, standing: Standing, *, is_new: bool, has_timeout: bool) -> list[str]:
+    """Return what a person may not expect of a definition, each with what to type instead."""
+    definition, found = standing.definition, []
+    schedule = definition.schedule
+    if is_new and isinstance(schedule, Interval) and standing.cursor == schedule.anchor:
+        first = format_instant(standing.cursor + schedule.every, call.zone)
+        found.append(
+            f"The first fire is one interval from now, at {first}. To begin at once: --start-at now"
+        )
+    if has_timeout and definition.isolation == "thread" and definition.timeout > timedelta(0):
+        found.append(
+            "A plain function on a thread cannot be stopped by its timeout: it is recorded as "
+            "timed out and keeps its slot until it returns. --isolation process makes it killable"
+        )
+    return found

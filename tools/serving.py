@@ -1,0 +1,284 @@
+"""`serve`: the parts of a running server, put together in one order and taken apart in the other.
+
+First the right to write (the lock), then the log and its views, then who carries out, then who
+decides, last the socket by which others ask: whatever is open stands on what was opened before it,
+and an error on the way closes it all again. The main thread only waits for a reason to stop. The
+first signal stops gracefully; the second ends the process at once, which is safe: that is what the
+log is for.
+
+`Seams` are where a test breaks a real server: each default is the part itself, and nothing in the
+product hands in another.
+"""
+
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from socket import gethostname
+from types import FrameType
+from typing import NamedTuple
+
+from projections.catalog import CATALOG
+from projections.contract import Projection
+from projections.projector import Projector
+from scheduler.executor.clock import Clock, SystemClock
+from scheduler.executor.derived import ViewsFile
+from scheduler.executor.handle import Handle
+from scheduler.executor.loop import Executor
+from scheduler.executor.messages import Identity
+from scheduler.executor.owner import acquire
+from scheduler.executor.snapshot import Snapshots
+from scheduler.log import schema
+from scheduler.log.sqlite import SqliteLog
+from scheduler.model.errors import HorologError
+from scheduler.model.invocations import Invoke
+from scheduler.model.jobs import RunId
+from scheduler.model.limits import HEARTBEAT_MAX, VIEWS_PATIENCE
+from services.invoke import Workers
+from services.loading import load
+from services.locks import alive_children
+from tools.admission import Admission
+from tools.installation import refuse_clashes, versions
+from tools.settings import Settings
+from tools.web.api import Api, Parts, Readiness
+from tools.web.lists import Lists
+from tools.web.peer import SocketServer, bind
+
+EXIT_INTERRUPTED = 130
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def as_it_is(invoke: Invoke) -> Invoke:
+    """Return it unchanged."""
+    return invoke
+
+
+class Seams(NamedTuple):
+    """Where a server can be broken on purpose."""
+
+    clock: Clock = SystemClock()
+    connect: schema.Connect = schema.connect  # every connection to the log's file
+    invoke: Callable[[Invoke], Invoke] = as_it_is  # around whoever carries out services
+    catalog: Sequence[type[Projection]] = CATALOG
+    snapshots: type[Snapshots] = Snapshots
+
+
+class Served:
+    """A running server; made whole or not at all."""
+
+    def __init__(
+        self, settings: Settings, request_stop: Callable[[str], None], seams: Seams | None = None
+    ) -> None:
+        """Take up the log and serve it. `request_stop` is told who asked for the end.
+
+        Raises: Conflict, when another process owns the log; Unreachable, NotAuthorised, Corrupt.
+        """
+        seams = seams or Seams()
+        clock = self._clock = seams.clock
+        self.settings = settings
+        with ExitStack() as opened:
+            owner = self.owner = acquire(settings.db, since=clock.now(), host=gethostname())
+            opened.callback(owner.release)
+            log = SqliteLog.open(settings.db, clock_ns=clock.now_ns, connect=seams.connect)
+            self.log = log
+            opened.callback(log.close)
+            patience_s = VIEWS_PATIENCE.total_seconds()
+            views = ViewsFile.open(settings.db, identity=log.identity, wait_s=patience_s)
+            opened.callback(views.close)
+            self.loaded = load(settings.load, settings.base)
+            self._prepare(views, seams, opened)
+            self._begin(views, request_stop, opened)
+            self._opened = opened.pop_all()
+
+    def _prepare(self, views: ViewsFile, seams: Seams, opened: ExitStack) -> None:
+        """Put together who carries out, who decides and who shows; nothing moves yet."""
+        settings, clock, log = self.settings, self._clock, self.log
+        children_dir = Path(f"{log.path}.children")
+        workers = seams.invoke(
+            Workers(
+                self.loaded.registry,
+                slots=settings.slots,
+                monotonic_ns=clock.monotonic_ns,
+                children_dir=children_dir,
+            )
+        )
+        opened.callback(workers.close)
+        snapshots = seams.snapshots(views, log, clock)
+        handle = Handle(log, clock, restore=snapshots.load, code=workers.code)
+        opened.callback(snapshots.close, handle)
+        self.executor = Executor(
+            handle,
+            workers,
+            clock,
+            Identity(gethostname(), os.getpid(), versions()),
+            slots=settings.slots,
+            stop_grace=settings.stop_grace,
+            alive=lambda: {RunId(run) for run, _ in alive_children(children_dir)},
+            on_idle=snapshots.offer,
+        )
+        self.projector = Projector(
+            log, views, seams.catalog, is_busy=lambda: bool(handle.timetable.occupied)
+        )
+
+    def _begin(
+        self, views: ViewsFile, request_stop: Callable[[str], None], opened: ExitStack
+    ) -> None:
+        """Decide, show and answer from now on."""
+        settings = self.settings
+        lists = Lists(views.reading, self._clock, settings.timezone)
+        log = self.log
+        api = Api(
+            Parts(
+                settings=settings,
+                clock=self._clock,
+                executor=self.executor,
+                admission=Admission(
+                    settings, lambda: self.loaded, lambda digest: log.content(digest) is not None
+                ),
+                lists=lists,
+                is_taken=lambda stream: log.version(stream) > 0,
+                has_between=lambda first, last: bool(log.streams(first, last + "\0")),
+                wait_for_views=self.projector.wait_for,
+                status=self.status,
+                readiness=self.readiness,
+                request_stop=request_stop,
+            )
+        )
+        bound = bind(self.owner.socket_path, mode=settings.socket_mode, group=settings.socket_group)
+        http = SocketServer(api.app(), bound)
+        opened.callback(http.stop)
+        opened.enter_context(folding(self.projector))
+        self.executor.start()
+        opened.callback(self.executor.stop)
+        http.start()
+
+    def stop(self) -> None:
+        """Let attempts end within their grace, bring the views up, and let go of everything."""
+        self._opened.close()
+
+    def __str__(self) -> str:
+        """Return what is served, in one line."""
+        status = self.executor.status()
+        jobs = f"{status.jobs:,} job{'' if status.jobs == 1 else 's'}"
+        where = self.owner.socket_path
+        return f"serving {self.log.path} · epoch {status.epoch} · {jobs} · socket {where}"
+
+    # -- how it stands
+
+    def status(self) -> dict[str, object]:
+        """Return how the server stands, as `status` prints it."""
+        status = self.executor.status()
+        return {
+            "serving": True,
+            "db": str(self.log.path),
+            "pid": os.getpid(),
+            "host": gethostname(),
+            "since": status.since,
+            "horolog": versions()["horolog"],
+            "epoch": status.epoch,
+            "position": status.position,
+            "views_position": self.projector.position,
+            "views_failure": _told(self.projector.failure),
+            "jobs": status.jobs,
+            "runs_open": status.runs_open,
+            "running": status.attempts_out,
+            "slots": status.slots,
+            "owed": status.owed,
+            "ahead_s": status.ahead.total_seconds(),
+            "resting": status.is_resting,
+            "stopping": status.is_stopping,
+            "fault": status.fault,
+            "heartbeat_at": status.heartbeat_at,
+            "services": len(self.loaded.registry),
+            "services_missing": [str(failure) for failure in self.loaded.failures],
+            "socket": str(self.owner.socket_path),
+        }
+
+    def readiness(self) -> Readiness:
+        """Return whether anything can be decided, and why not."""
+        status = self.executor.status()
+        silence = self._clock.now() - status.heartbeat_at
+        why = None
+        if status.fault is not None:
+            why = status.fault
+        elif status.is_stopping:
+            why = "the server is stopping"
+        elif status.ahead:
+            why = f"the clock is behind the log by {status.ahead}"
+        elif status.is_resting:
+            why = "the clock jumped; deciding rests until it has stood for a while"
+        elif silence > HEARTBEAT_MAX:
+            why = f"the executor has not moved for {silence}"
+        return Readiness(why is None, why, status.heartbeat_at, status.owed)
+
+
+@contextmanager
+def folding(projector: Projector) -> Iterator[None]:
+    """Keep the views up on a thread of its own; at the end they are brought up once more."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=projector.run, args=(stop,), name="horolog-projector", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        with suppress(HorologError):  # whoever reads next brings them up
+            projector.catch_up()
+
+
+def serve(settings: Settings, *, seams: Seams | None = None) -> int:
+    """Serve a log until a signal or a request ends it; return the exit code.
+
+    One line on standard error says when it is ready, one why it stops.
+    """
+    refuse_clashes()
+    reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with signals(reasons.put):
+        served = Served(settings, reasons.put, seams)
+        for failure in served.loaded.failures:
+            _say(f"{failure}")
+        _say(str(served))
+        reason = reasons.get()
+        out = served.executor.status().attempts_out
+        left = f"; {out} attempts have {settings.stop_grace} to end" if out else ""
+        _say(f"stopping ({reason}){left}")
+        served.stop()
+        _say("stopped")
+    return 0
+
+
+@contextmanager
+def signals(request_stop: Callable[[str], None]) -> Iterator[None]:
+    """Ask for a graceful stop at the first signal, end the process at the second."""
+    seen: list[int] = []
+
+    def caught(number: int, _: FrameType | None) -> None:
+        seen.append(number)
+        if len(seen) > 1:
+            # Children end when their pipe from here closes; the next start settles what was open.
+            os._exit(EXIT_INTERRUPTED)
+        request_stop(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, caught) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _told(failure: Exception | None) -> str | None:
+    return None if failure is None else str(failure)
+
+
+def _say(line: str) -> None:
+    """Tell whoever started the server."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""The HTTP interface: the API, its problem documents, health and metrics."""

@@ -1,0 +1,316 @@
+"""`/api/v1`: wishes and questions over HTTP, answered from the executor and the views.
+
+Each command of `routes.ROUTES` is one endpoint; all of them do the same: read the request strictly,
+look up what it names, let `admission` look at it, hand it to the executor, and answer when it is
+durable and the views show it. All of that blocks, and is done on threads; the event loop only reads
+and sends, and tells the status itself, so that it is told also when every thread waits for a full
+disk. Errors become problem documents in one place, and no document tells about the inside of the
+server.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from http import HTTPStatus
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as HttpRoute
+
+from scheduler.executor.clock import Clock
+from scheduler.executor.handle import Answer
+from scheduler.executor.loop import Executor
+from scheduler.log.contract import Meta
+from scheduler.model import commands as c
+from scheduler.model.errors import BadInput, HorologError, NotAuthorised, Unreachable
+from scheduler.model.jobs import JobId, RunId
+from scheduler.model.json_values import shown
+from scheduler.model.limits import BATCH_WISHES_MAX, DECISION_PATIENCE, VIEWS_PATIENCE
+from scheduler.model.streams import call_stream, job_stream
+from tools.admission import Admission
+from tools.settings import Settings
+from tools.web import bodies, problems, routes
+from tools.web.lists import Lists, Read
+from tools.wishes import Told, Wish, told, told_facts
+
+CHANNEL = "socket"
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Readiness(Struct, frozen=True):
+    """Whether anything can be decided."""
+
+    is_ready: bool
+    why: str | None  # not
+    heartbeat_at: datetime
+    owed: int  # jobs with a fire time that is due and undecided
+
+
+class Parts(NamedTuple):
+    """What the interface stands on; handed in by whoever serves."""
+
+    settings: Settings
+    clock: Clock
+    executor: Executor
+    admission: Admission
+    lists: Lists
+    is_taken: Callable[[str], bool]  # whether the log has this stream
+    has_between: Callable[[str, str], bool]  # or any from the first to the last, inclusive
+    wait_for_views: Callable[[int, float], bool]  # position, seconds
+    status: Callable[[], Mapping[str, object]]
+    readiness: Callable[[], "Readiness"]
+    request_stop: Callable[[str], None]  # for whom
+
+
+class Api:
+    """The endpoints."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def app(self) -> Starlette:
+        """Return the application."""
+        asked: list[tuple[str, str, Endpoint]] = [
+            ("POST", routes.BATCH, self.batch),
+            ("POST", routes.SHUTDOWN, self.shutdown),
+            ("GET", routes.STATUS, self.status),
+            ("GET", routes.READINESS, self.readiness),
+        ]
+        asked += [("GET", path, reading(read)) for path, read in self._parts.lists.by_path.items()]
+        asked += [(route.method, route.path, self.writing(route)) for route in routes.ROUTES]
+        return Starlette(
+            routes=[HttpRoute(path, endpoint, methods=[verb]) for verb, path, endpoint in asked],
+            exception_handlers={
+                HorologError: refused,
+                HTTPException: not_served,
+                Exception: failed,
+            },
+        )
+
+    # -- writing
+
+    def writing(self, route: routes.Route) -> Endpoint:
+        """Return the endpoint of a command."""
+
+        async def endpoint(request: Request) -> Response:
+            raw = await bodies.raw_body(request)
+            return await run_in_threadpool(self._one, route, request, raw)
+
+        return endpoint
+
+    async def batch(self, request: Request) -> Response:
+        """Answer many wishes, each for itself."""
+        raw = await bodies.raw_body(request)
+        return await run_in_threadpool(self._many, request, raw)
+
+    def _one(self, route: routes.Route, request: Request, raw: bytes) -> Response:
+        answer = self._told([self._wish(route, request, raw)], actor_of(request))[0]
+        if isinstance(answer, HorologError):
+            raise answer
+        return as_json(answer)
+
+    def _many(self, request: Request, raw: bytes) -> Response:
+        answers = self._told(self._wishes(request, raw), actor_of(request))
+        return as_json({"answers": [entry_of(answer) for answer in answers]})
+
+    def _wish(self, route: routes.Route, request: Request, raw: bytes) -> Wish:
+        """Return the wish of a request, which may be decided."""
+        key, dry_run = bodies.key_of(request), bodies.is_dry_run(request)
+        wish = routes.wish_of(route, request.path_params, bodies.value_of(raw), self._ground())
+        return self._admitted(replace(wish, key=key, dry_run=dry_run))
+
+    def _wishes(self, request: Request, raw: bytes) -> list[Wish | HorologError]:
+        """Return the wishes of a batch, each of which may be decided or says why not."""
+        dry_run = bodies.is_dry_run(request)
+        body = bodies.value_of(raw)
+        entries = body.get("wishes") if isinstance(body, dict) else None
+        if not isinstance(entries, list) or not isinstance(body, dict) or len(body) > 1:
+            raise BadInput.at("$", "is no batch.", 'A batch is {"wishes": [...]}')
+        if len(entries) > BATCH_WISHES_MAX:
+            raise BadInput.at(
+                "$.wishes", f"there are {len(entries):,}; at most {BATCH_WISHES_MAX} at a time."
+            )
+        ground = self._ground()
+        read: list[Wish | HorologError] = []
+        for place, entry in enumerate(entries):
+            try:
+                wish = routes.wish_of_entry(entry, f"$.wishes[{place}]", ground)
+                read.append(replace(wish, dry_run=dry_run))
+            except HorologError as error:
+                read.append(error)
+        is_new = self._are_new(read)
+        wishes: list[Wish | HorologError] = []
+        for one in read:
+            try:
+                wishes.append(self._admitted(one, is_new=is_new) if isinstance(one, Wish) else one)
+            except HorologError as error:
+                wishes.append(error)
+        return wishes
+
+    def _are_new(self, wishes: Sequence[Wish | HorologError]) -> bool:
+        """Return whether the log has none of the jobs to be defined, by a single look."""
+        commands = [one.command for one in wishes if isinstance(one, Wish)]
+        streams = sorted(job_stream(one.job) for one in commands if isinstance(one, c.DefineJob))
+        return bool(streams) and not self._parts.has_between(streams[0], streams[-1])
+
+    def _ground(self) -> routes.Ground:
+        parts = self._parts
+        return routes.Ground(
+            now=parts.clock.now(),
+            timezone=parts.settings.timezone,
+            new_id=parts.clock.new_id,
+            resolve=parts.lists.resolve,
+            is_private=parts.lists.is_private,
+        )
+
+    def _admitted(self, wish: Wish, *, is_new: bool = False) -> Wish:
+        """Return the wish with the stream it is about, if the gate lets it pass.
+
+        An id that somebody has used already is replaced: by a repeated request, which is answered
+        by its key, or by one that means no good.
+        """
+        parts = self._parts
+        command = wish.command
+        parts.admission.check(wish, parts.lists.service_of)
+        match command:
+            case c.CancelRun() | c.RetryRun() | c.ResolveRun():
+                return replace(wish, stream=parts.lists.stream_of(command.run))
+            case c.DefineJob(job=job) if not is_new and parts.is_taken(job_stream(job)):
+                fresh = JobId(parts.clock.new_id())
+                return replace(wish, command=replace(command, job=fresh))
+            case c.TriggerJob(run=run) if parts.is_taken(call_stream(run)):
+                fresh_run = RunId(parts.clock.new_id())
+                return replace(wish, command=replace(command, run=fresh_run))
+            case _:
+                return wish
+
+    def _told(self, wishes: Sequence[Wish | HorologError], actor: str) -> list[Told | HorologError]:
+        """Have wishes decided, and tell what became of them once the views show it."""
+        begun = [
+            one if isinstance(one, HorologError) else self._begun(one, actor) for one in wishes
+        ]
+        answers = [one if isinstance(one, HorologError) else ended(one) for one in begun]
+        last = max((one.last or 0 for one in answers if isinstance(one, Told)), default=0)
+        if last:
+            self._parts.wait_for_views(last, VIEWS_PATIENCE.total_seconds())
+        return answers
+
+    def _begun(self, wish: Wish, actor: str) -> Future[Answer] | Future[object]:
+        """Hand a wish to the executor."""
+        executor = self._parts.executor
+        if wish.dry_run:
+            handle = executor.handle
+            return executor.call(
+                lambda: Told(facts=told_facts(handle.preview(wish.command, stream=wish.stream)))
+            )
+        meta = Meta(
+            actor=actor, on_behalf_of=wish.on_behalf_of, reason=wish.reason, channel=CHANNEL
+        )
+        return executor.ask(
+            wish.command, meta=meta, key=wish.key, contents=wish.contents, stream=wish.stream
+        )
+
+    # -- the whole
+
+    async def status(self, request: Request) -> Response:
+        """Answer how the server stands."""
+        bodies.query_of(request, set())
+        return as_json(self._parts.status())
+
+    async def readiness(self, request: Request) -> Response:
+        """Answer whether anything can be decided, and why not."""
+        bodies.query_of(request, set())
+        ready = self._parts.readiness()
+        return as_json(ready, status=200 if ready.is_ready else 503)
+
+    async def shutdown(self, request: Request) -> Response:
+        """Stop gracefully: answered at once, the end is seen by the lock."""
+        bodies.query_of(request, set())
+        await bodies.raw_body(request)
+        self._parts.request_stop(actor_of(request))
+        return as_json({"stopping": True}, status=202)
+
+
+def reading(read: Read) -> Endpoint:
+    """Return the endpoint of something that is looked up."""
+
+    async def endpoint(request: Request) -> Response:
+        query = bodies.query_of(request, set(read.parameters))
+        return as_json(await run_in_threadpool(read.function, request.path_params, query))
+
+    return endpoint
+
+
+def ended(begun: Future[Answer] | Future[object]) -> Told | HorologError:
+    """Wait for what was handed to the executor; whoever asked may go, the wish goes on."""
+    try:
+        answer = begun.result(DECISION_PATIENCE.total_seconds())
+    except HorologError as error:
+        return error
+    except TimeoutError:
+        return Unreachable("the executor does not answer; whether this was stored is in doubt")
+    if isinstance(answer, Answer):
+        return told(answer)
+    if isinstance(answer, Told):
+        return answer
+    raise TypeError(f"the executor answered with {type(answer).__name__}")
+
+
+def entry_of(answer: Told | HorologError) -> object:
+    """Return an answer as it stands in that of a batch."""
+    return {"problem": problems.document_of(answer)} if isinstance(answer, HorologError) else answer
+
+
+def actor_of(request: Request) -> str:
+    """Return who asks: the user at the other end of the socket."""
+    if request.client is None:
+        raise NotAuthorised("the connection does not say whose it is")
+    return request.client.host
+
+
+def as_json(value: object, *, status: int = 200) -> Response:
+    """Return an answer."""
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def as_problem(document: Mapping[str, object], status: int) -> Response:
+    """Return a problem document."""
+    return Response(msgspec.json.encode(document), status, media_type=problems.MEDIA_TYPE)
+
+
+async def refused(_: Request, error: Exception) -> Response:
+    """Answer what we raised on purpose."""
+    if not isinstance(error, HorologError):
+        raise error
+    return as_problem(problems.document_of(error), problems.status_of(error))
+
+
+async def not_served(request: Request, error: Exception) -> Response:
+    """Answer a path or a method that is not there, or a body that is too large."""
+    if not isinstance(error, HTTPException):
+        raise error
+    detail = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"there is nothing at {shown(request.url.path)}"
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        detail = f"{request.method} means nothing at {shown(request.url.path)}"
+    document = problems.plain_document(error.status_code, detail)
+    response = as_problem(document, error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def failed(_: Request, __: Exception) -> Response:
+    """Answer a defect of ours; what it was stands on the server's standard error."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    document = problems.plain_document(
+        status, "this is a defect of Horolog; the server's log shows it"
+    )
+    return as_problem(document, status)
