@@ -7,5 +7,6 @@ from projections.history import History
 from projections.misses import Misses
 from projections.runs import Runs
 from projections.schedules import Schedules
+from projections.tally import Tally
 
-CATALOG: Final[tuple[type[Projection], ...]] = (Schedules, Runs, History, Misses)
+CATALOG: Final[tuple[type[Projection], ...]] = (Schedules, Runs, History, Misses, Tally)

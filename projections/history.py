@@ -2,7 +2,8 @@
 
 A change of a definition keeps it before and after, whole, so that any two revisions can be compared
 without the log. What the schedule itself does (plans, attempts, skips) is not history but runs and
-misses; a run asked for by hand, cancelled, resolved or reopened is. Nothing is kept in memory.
+misses; a run asked for by hand, cancelled, resolved or reopened is. Of a run that another's end
+called only its job is noted, so that what people do to it can be found. Nothing is kept in memory.
 """
 
 import sqlite3
@@ -46,32 +47,39 @@ class History:
     """The projection of changes."""
 
     name: ClassVar[str] = "history"
-    version: ClassVar[int] = 1
-    tables: ClassVar[tuple[str, ...]] = ("changes",)
+    version: ClassVar[int] = 2
+    tables: ClassVar[tuple[str, ...]] = ("changes", "callbacks")
     ddl: ClassVar[tuple[str, ...]] = (
         CHANGES_DDL,
+        "CREATE TABLE callbacks_{g}(run TEXT PRIMARY KEY, job_id TEXT NOT NULL) STRICT",
         "CREATE INDEX changes_{g}_by_job ON changes_{g}(job_id)",
         "CREATE INDEX changes_{g}_by_run ON changes_{g}(run) WHERE run IS NOT NULL",
     )
     views: ClassVar[Mapping[str, str]] = {"changes": "SELECT * FROM changes_{g}"}
 
     def __init__(self, generation: int) -> None:
-        changes = f"{self.tables[0]}_{generation}"
+        changes, callbacks = (f"{table}_{generation}" for table in self.tables)
         self._insert = insertion(changes, FIELDS)
         self._find_definition = (
             f"SELECT after FROM {changes} WHERE job_id = ? AND after IS NOT NULL"
             " ORDER BY position DESC LIMIT 1"
         )
         self._find_job = (
-            f"SELECT job_id FROM {changes} WHERE run = ? AND job_id IS NOT NULL"
-            " ORDER BY position LIMIT 1"
+            f"SELECT job_id FROM {callbacks} WHERE run = ?1 UNION ALL SELECT * FROM"
+            f" (SELECT job_id FROM {changes} WHERE run = ?1 AND job_id IS NOT NULL"
+            " ORDER BY position LIMIT 1) LIMIT 1"
         )
+        self._put_callback = f"INSERT INTO {callbacks} VALUES (?, ?)"
 
     def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
         """Fold the events: each change is one row."""
         for recorded in batch:
             event = recorded.event
             match event:
+                case e.RunPlanned(cause="callback"):  # of another run's end
+                    connection.execute(self._put_callback, (event.run, event.job))
+                case e.ServiceCalled(cause="call"):
+                    self._put(connection, recorded, run=event.run)
                 case e.RunPlanned(fire_time=None):  # asked for by hand
                     self._put(connection, recorded, job=event.job, run=event.run)
                 case e.RunPlanned() | e.AttemptStarted() | e.RunSucceeded():
@@ -83,7 +91,14 @@ class History:
                 case e.CancelRequested() | e.RunCancelled() | e.RunResolved() | e.RunReopened():
                     job = self._job_of(connection, recorded.stream, event.run)
                     self._put(connection, recorded, job=job, run=event.run)
-                case e.SystemPaused() | e.SystemResumed() | e.ClockAccepted():
+                case (
+                    e.SystemPaused()
+                    | e.SystemResumed()
+                    | e.ClockAccepted()
+                    | e.ContentErased()
+                    | e.BackupTaken()
+                    | e.LogRestored()
+                ):
                     self._put(connection, recorded)
                 case _:
                     pass
@@ -107,7 +122,7 @@ class History:
         )
 
     def _job_of(self, connection: sqlite3.Connection, stream: str, run: str) -> JobId | None:
-        """Return the job of a run: its stream names it, or the change that asked for the run."""
+        """Return the job of a run: its stream names it, or what asked for the run."""
         occurrence = fire_of(stream)
         if occurrence is not None:
             return occurrence[1]

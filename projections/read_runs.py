@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from projections.contract import maybe_stamp, stamp
 from projections.read_jobs import one_by_prefix
-from projections.rows import ATTEMPT, RUN, AttemptRow, RunRow
+from projections.rows import ATTEMPT, RUN, STEP, AttemptRow, RunRow, StepRow
 from projections.statements import Question
 from scheduler.model.errors import NotFound
 from scheduler.model.jobs import Cause, JobId
@@ -70,6 +70,13 @@ def attempts(connection: sqlite3.Connection, run: RunRow) -> list[AttemptRow]:
     question = Question(ATTEMPT.columns, "attempts")
     question.where("run_position = ?", run.position)
     return [ATTEMPT.read(row) for row in question.ask(connection, "attempt", ROWS_PER_LIST_MAX)]
+
+
+def steps(connection: sqlite3.Connection, run: RunRow) -> list[StepRow]:
+    """Return the finished steps of a run, in the order in which they were done."""
+    question = Question(STEP.columns, "steps")
+    question.where("run_position = ?", run.position)
+    return [STEP.read(row) for row in question.ask(connection, "position", ROWS_PER_LIST_MAX)]
 
 
 def count_unfinished(connection: sqlite3.Connection) -> dict[RunStatus, int]:

@@ -47,7 +47,7 @@ class RunRow(Struct, frozen=True, gc=False):
     """A run, from its plan to its outcome."""
 
     run: RunId
-    job: str  # its name when the run was planned
+    job: str  # its name when the run was planned; empty for a call
     job_id: JobId
     fire_time: datetime | None
     due_time: datetime
@@ -73,6 +73,8 @@ class RunRow(Struct, frozen=True, gc=False):
     epoch: int
     actor: str | None  # who or what asked for it
     reason: str | None
+    service: str | None  # what was called; None when a job stands behind the run
+    parent: RunId | None  # of a callback: the run whose end it answers
     position: int  # of its plan
 
     @property
@@ -103,6 +105,17 @@ class AttemptRow(Struct, frozen=True, gc=False):
     code: str | None
     position: int  # of its start
     end_position: int | None
+
+
+class StepRow(Struct, frozen=True, gc=False):
+    """A step of a run that is done: no later attempt repeats it."""
+
+    run: RunId
+    name: str
+    attempt: int  # that did it
+    at: datetime
+    result: Payload | None  # None: it had none that could be kept
+    position: int
 
 
 class MissRow(Struct, frozen=True, gc=False):
@@ -185,6 +198,7 @@ class Shape(Generic[RowT]):
 JOB: Final = Shape(JobRow, "schedule", "definition")
 RUN: Final = Shape(RunRow, "result", "input")
 ATTEMPT: Final = Shape(AttemptRow, "detail")
+STEP: Final = Shape(StepRow, "result")
 MISS: Final = Shape(MissRow)
 CHANGE: Final = Shape(ChangeRow, "before", "after", "detail")
 SYSTEM: Final = Shape(SystemRow, "versions")

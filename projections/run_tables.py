@@ -1,4 +1,4 @@
-"""The tables of runs and attempts, their rows field by field in the same order, and the way back.
+"""The tables of runs, attempts and steps: their rows, field by field in the same order, and back.
 
 How a run stands is told by `evolve_run` (one meaning per event): `reflect` copies it into the row,
 `state_of` makes a state of a row, so that nothing but rows is needed to go on folding. What a row
@@ -14,11 +14,11 @@ from msgspec import Struct
 from projections.contract import instant, maybe_instant, maybe_stamp, stamp
 from scheduler.log.contract import Recorded
 from scheduler.model.content import Payload
-from scheduler.model.events import RunPlanned
+from scheduler.model.events import RunPlanned, ServiceCalled
 from scheduler.model.jobs import Cause, Definition, JobId, RunId
 from scheduler.model.schedules import Manual
 from scheduler.model.streams import call_stream, compact, fire_stream
-from scheduler.rules.state import RunState, RunStatus, opened
+from scheduler.rules.state import NO_JOB, RunState, RunStatus, opened, opened_call
 
 UNREAD: Final = Definition(name="", service="", schedule=Manual())  # stands for any definition
 RUNS_DDL: Final = """
@@ -37,6 +37,8 @@ CREATE TABLE runs_{g}(
   window_start TEXT,
   planned_at   TEXT    NOT NULL,
   input        TEXT,
+  service      TEXT,
+  parent       TEXT,
   start_by     TEXT,
   status       TEXT    NOT NULL,
   start_at     TEXT    NOT NULL,
@@ -77,11 +79,23 @@ CREATE TABLE attempts_{g}(
   PRIMARY KEY (run_position, attempt)
 ) STRICT, WITHOUT ROWID
 """
+STEPS_DDL: Final = """
+CREATE TABLE steps_{g}(
+  run_position  INTEGER NOT NULL,
+  name          TEXT    NOT NULL,
+  position      INTEGER NOT NULL,
+  attempt       INTEGER NOT NULL,
+  at            TEXT    NOT NULL,
+  result        TEXT,
+  PRIMARY KEY (run_position, name)
+) STRICT, WITHOUT ROWID
+"""
 RUNS_VIEW: Final = """
 SELECT run, job, job_id, fire_time, due_time, window_start, cause, status, attempts,
   CASE WHEN status IN ('waiting', 'retrying') THEN start_at END AS next_attempt_at,
   planned_at, started_at, ended_at, duration_us, error_kind, error, result, input,
-  failures, crashes, cancelling, start_by, revision, number, epoch, actor, reason, position
+  failures, crashes, cancelling, start_by, revision, number, epoch, actor, reason, service, parent,
+  position
 FROM runs_{g}
 """
 ATTEMPTS_VIEW: Final = """
@@ -91,11 +105,16 @@ SELECT r.run, r.job, r.job_id, a.attempt, a.started_at, a.ended_at, a.outcome, a
   a.run_position
 FROM attempts_{g} AS a JOIN runs_{g} AS r ON r.position = a.run_position
 """
+STEPS_VIEW: Final = """
+SELECT r.run, r.job, r.job_id, s.name, s.attempt, s.at, s.result, s.position, s.run_position
+FROM steps_{g} AS s JOIN runs_{g} AS r ON r.position = s.run_position
+"""
 
 
 DDL: Final = (
     RUNS_DDL,
     ATTEMPTS_DDL,
+    STEPS_DDL,
     "CREATE TABLE run_jobs_{g}(job_id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT",
     "CREATE INDEX runs_{g}_by_time ON runs_{g}(planned_at)",
     "CREATE INDEX runs_{g}_by_job ON runs_{g}(job_id, planned_at)",
@@ -103,7 +122,7 @@ DDL: Final = (
 CREATE INDEX runs_{g}_by_status ON runs_{g}(status, planned_at) WHERE status <> 'succeeded'
 """,
 )
-VIEWS: Final = {"runs": RUNS_VIEW, "attempts": ATTEMPTS_VIEW}
+VIEWS: Final = {"runs": RUNS_VIEW, "attempts": ATTEMPTS_VIEW, "steps": STEPS_VIEW}
 
 
 class RunColumns(Struct, gc=False):
@@ -112,7 +131,7 @@ class RunColumns(Struct, gc=False):
     position: int  # of its run-planned
     run: str
     job_id: str
-    job: str  # its name when the run was planned
+    job: str  # its name when the run was planned; empty for a call
     number: int
     revision: int
     cause: Cause
@@ -123,6 +142,8 @@ class RunColumns(Struct, gc=False):
     window_start: str | None
     planned_at: str
     input: str | None  # a payload as JSON; NULL: the job's own
+    service: str | None  # what was called; NULL when a job stands behind the run
+    parent: str | None  # of a callback: the run whose end it answers
     start_by: str | None
     status: RunStatus
     start_at: str
@@ -194,7 +215,38 @@ def planned(recorded: Recorded, event: RunPlanned, job: str) -> tuple[RunColumns
         window_start=maybe_stamp(event.window_start),
         planned_at=stamp(recorded.recorded_at),
         input=as_json(event.input),
+        service=None,
+        parent=event.parent,
         start_by=maybe_stamp(event.start_by),
+        status=state.status,
+        start_at=due_time,
+    )
+    return row, state
+
+
+def called(recorded: Recorded, event: ServiceCalled) -> tuple[RunColumns, RunState]:
+    """Return the row and the state of a run that no job stands behind, as it was called."""
+    state = opened_call(event, stream=recorded.stream)
+    meta = recorded.meta
+    due_time = stamp(event.due_time)
+    row = RunColumns(
+        position=recorded.position,
+        run=event.run,
+        job_id=NO_JOB,
+        job="",
+        number=state.number,
+        revision=state.revision,
+        cause=event.cause,
+        actor=meta.actor if meta else None,
+        reason=meta.reason if meta else None,
+        fire_time=None,
+        due_time=due_time,
+        window_start=None,
+        planned_at=stamp(recorded.recorded_at),
+        input=as_json(event.input),
+        service=event.service,
+        parent=event.parent,
+        start_by=None,
         status=state.status,
         start_at=due_time,
     )
@@ -236,5 +288,6 @@ def state_of(row: RunColumns) -> RunState:
         epoch=row.epoch,
         failures=row.failures,
         crashes=row.crashes,
+        parent=None if row.parent is None else RunId(row.parent),
         is_cancel_requested=bool(row.cancelling),
     )

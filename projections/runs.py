@@ -1,4 +1,4 @@
-"""Runs and their attempts: one row per run, one per attempt, from the plan to the outcome.
+"""Runs, their attempts and finished steps: a row for each, from the plan to the outcome.
 
 The hot path of all views: each row is written once per page, however many events touched it, and
 in one `executemany` per statement. Open runs are kept in memory between pages; a run that is not
@@ -24,6 +24,7 @@ from projections.run_tables import (
     AttemptColumns,
     RunColumns,
     as_json,
+    called,
     planned,
     reflect,
     state_of,
@@ -36,11 +37,13 @@ from scheduler.model.jobs import JobId, RunId
 from scheduler.model.limits import VIEW_NAMES_KEPT_MAX, VIEW_RUNS_KEPT_MAX
 from scheduler.rules.state import ENDED, RunState, evolve_run
 
+STEP_FIELDS = ("run_position", "name", "position", "attempt", "at", "result")
 Moved = (
     e.AttemptStarted
     | e.RunSucceeded
     | e.AttemptFailed
     | e.RunFailed
+    | e.StepCompleted
     | e.AttemptLogged
     | e.AttemptInterrupted
     | e.RunExpired
@@ -66,13 +69,13 @@ class Runs:
     """The projection of runs and attempts."""
 
     name: ClassVar[str] = "runs"
-    version: ClassVar[int] = 1
-    tables: ClassVar[tuple[str, ...]] = ("runs", "attempts", "run_jobs")
+    version: ClassVar[int] = 2
+    tables: ClassVar[tuple[str, ...]] = ("runs", "attempts", "run_jobs", "steps")
     ddl: ClassVar[tuple[str, ...]] = DDL
     views: ClassVar[Mapping[str, str]] = VIEWS
 
     def __init__(self, generation: int) -> None:
-        runs, attempts, jobs = (f"{table}_{generation}" for table in self.tables)
+        runs, attempts, jobs, steps = (f"{table}_{generation}" for table in self.tables)
         self._insert_run = insertion(runs, RUN_FIELDS)
         self._update_run = update(runs, RUN_FIELDS[RUN_CHANGING:], ("position",))
         self._find_run = f"SELECT * FROM {runs} WHERE run = ?"
@@ -82,10 +85,12 @@ class Runs:
         self._find_attempt = f"SELECT * FROM {attempts} WHERE run_position = ? AND attempt = ?"
         self._put_name = f"INSERT OR REPLACE INTO {jobs} VALUES (?, ?)"
         self._find_name = f"SELECT name FROM {jobs} WHERE job_id = ?"
+        self._insert_step = insertion(steps, STEP_FIELDS)
         self._kept: dict[RunId, Kept] = {}
         self._touched: dict[RunId, Kept] = {}
         self._new_attempts: list[AttemptColumns] = []
         self._changed_attempts: dict[tuple[int, int], AttemptColumns] = {}
+        self._new_steps: list[tuple[object, ...]] = []
         self._names: dict[JobId, str] = {}
 
     def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
@@ -95,11 +100,14 @@ class Runs:
             match event:
                 case e.RunPlanned():
                     self._plan(connection, recorded, event)
+                case e.ServiceCalled():
+                    self._open(event.run, *called(recorded, event))
                 case (
                     e.AttemptStarted()
                     | e.RunSucceeded()
                     | e.AttemptFailed()
                     | e.RunFailed()
+                    | e.StepCompleted()
                     | e.AttemptLogged()
                     | e.AttemptInterrupted()
                     | e.RunExpired()
@@ -130,9 +138,10 @@ class Runs:
             if found is None:
                 raise ImpossibleHistory(f"run {event.run} was planned for unknown job {event.job}")
             name = self._names[event.job] = found[0]
-        row, state = planned(recorded, event, name)
-        kept = Kept(row, state, {}, is_stored=False)
-        self._kept[event.run] = self._touched[event.run] = kept
+        self._open(event.run, *planned(recorded, event, name))
+
+    def _open(self, run: RunId, row: RunColumns, state: RunState) -> None:
+        self._kept[run] = self._touched[run] = Kept(row, state, {}, is_stored=False)
 
     def _move(self, connection: sqlite3.Connection, recorded: Recorded, event: Moved) -> None:
         kept = self._kept.get(event.run) or self._recall(connection, event.run)
@@ -170,6 +179,10 @@ class Runs:
                 row.duration_us = duration_us
             case e.RunFailed(kind=kind, error=error):
                 row.error_kind, row.error = kind, error
+            case e.StepCompleted(name=name, attempt=number, result=result):
+                at = stamp(recorded.recorded_at)
+                step = (row.position, name, recorded.position, number, at, as_json(result))
+                self._new_steps.append(step)
             case e.AttemptLogged():
                 attempt = self._attempt(connection, kept, event.attempt)
                 attempt.output_digest = event.digest
@@ -254,8 +267,10 @@ class Runs:
         rows = map(astuple, self._changed_attempts.values())
         moved = ((*row[ATTEMPT_CHANGING:], *row[:2]) for row in rows)
         connection.executemany(self._update_attempt, moved)
+        connection.executemany(self._insert_step, self._new_steps)
         self._touched.clear()
         self._new_attempts.clear()
+        self._new_steps.clear()
         self._changed_attempts.clear()
         if len(self._kept) > VIEW_RUNS_KEPT_MAX:
             self._kept.clear()

@@ -90,6 +90,7 @@ class Schedules:
                     | e.SystemStarted()
                     | e.SystemStopped()
                     | e.SystemPaused()
+                    | e.LogRestored()
                     | e.SystemResumed()
                 ):
                     self._system(connection, recorded, event)
@@ -155,7 +156,12 @@ class Schedules:
         self,
         connection: sqlite3.Connection,
         recorded: Recorded,
-        event: e.LogCreated | e.SystemStarted | e.SystemStopped | e.SystemPaused | e.SystemResumed,
+        event: e.LogCreated
+        | e.SystemStarted
+        | e.SystemStopped
+        | e.SystemPaused
+        | e.LogRestored
+        | e.SystemResumed,
     ) -> None:
         found = connection.execute(self._find_system).fetchone()
         row = SystemColumns() if found is None else SystemColumns(*found)
@@ -171,7 +177,7 @@ class Schedules:
                     self._look_at_all(connection, None)
             case e.SystemStopped():
                 row.stopped_at = at
-            case e.SystemPaused():
+            case e.SystemPaused() | e.LogRestored():
                 row.paused_at = at
                 row.paused_by = recorded.meta.actor if recorded.meta else None
             case e.SystemResumed():

@@ -8,9 +8,11 @@ in none. There is no lock, since every call of a service would pass it twice (se
 """
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 
 from scheduler.model.invocations import Invocation, Outcome, Report, StopReason
-from services.context import Context
+from services.asking import Answer, Asked
+from services.context import Context, Reach
 from services.registry import Service
 from services.stops import come_back, given_up, stopped
 
@@ -23,6 +25,7 @@ class Attempt:
     """One attempt, from the moment it was asked for to its end."""
 
     __slots__ = (
+        "_answer",
         "begun_ns",
         "context",
         "interrupt",
@@ -38,6 +41,7 @@ class Attempt:
         invocation: Invocation,
         service: Service,
         report: Report,
+        answer: Answer,
         interrupt: Callable[["Attempt"], None] | None = None,
     ) -> None:
         self.invocation = invocation
@@ -48,13 +52,21 @@ class Attempt:
         self.context: Context | None = None  # from its beginning on
         self.begun_ns = 0
         self.reason: StopReason | None = None  # why it was asked to end; the first reason stands
+        self._answer = answer
+
+    def ask(self, asked: Asked) -> "Future[None]":
+        """Ask the executor for something; the future ends when it is durable, or is refused."""
+        return self._answer(self.invocation, asked)
 
 
 class Attempts:
     """Those that were asked for and have not ended."""
 
-    def __init__(self, tell: Tell, monotonic_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, tell: Tell, monotonic_ns: Callable[[], int], reach: Reach | None = None
+    ) -> None:
         self._tell = tell
+        self._reach = reach
         self._monotonic_ns = monotonic_ns
         self._waiting: dict[Key, Attempt] = {}
         self._running: dict[Key, Attempt] = {}
@@ -67,7 +79,7 @@ class Attempts:
     def begin(self, attempt: Attempt) -> Context | None:
         """Return the context to call the service with, or None when the end came first."""
         key = attempt.key
-        attempt.context = context = Context(attempt.invocation)
+        attempt.context = context = Context(attempt.invocation, None, self._reach, attempt.ask)
         attempt.begun_ns = self._monotonic_ns()
         self._running[key] = attempt
         if self._waiting.pop(key, None) is None:
@@ -88,6 +100,8 @@ class Attempts:
             outcome = come_back(outcome)
         else:
             return  # closed meanwhile
+        if attempt.context is not None:
+            attempt.context.close()
         self._tell(attempt.report, outcome)
 
     def stop(self, run: str, number: int, reason: StopReason) -> tuple[bool, Attempt | None]:
@@ -134,4 +148,6 @@ class Attempts:
         if self._running.pop(attempt.key, None) is None:
             self._given_up.pop(attempt.key, None)
             return False
+        if attempt.context is not None:
+            attempt.context.close()
         return True

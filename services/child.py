@@ -23,8 +23,10 @@ from types import FrameType
 from scheduler.model.invocations import Invocation, Outcome
 from scheduler.model.limits import CALL_BYTES_MAX
 from services import wire
+from services.connections.catalog import Connections
 from services.context import Context
 from services.endings import raised, returned
+from services.link import Link
 from services.registry import DEFAULT, REGISTRY_NAME, Registry, Service
 from services.sources import run_source
 
@@ -35,23 +37,25 @@ class Changed(Exception):
     """The service is not, or no longer, what its owner loaded."""
 
 
-def main(answer: int, lock: int) -> None:
+def main(answer: int, replies: int, lock: int) -> None:
     """Carry out the call that arrives on stdin and send its outcome to the descriptor `answer`.
 
-    `lock` is the descriptor of a file that is locked as long as this process has it open.
+    What the service asks for goes there, too, and is answered on `replies`. `lock` is the
+    descriptor of a file that is locked as long as this process has it open.
     """
-    for descriptor in (answer, lock):  # nothing that the service starts inherits them
+    for descriptor in (answer, replies, lock):  # nothing that the service starts inherits them
         os.set_inheritable(descriptor, False)
     owner = os.dup(_STDIN)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, _STDIN)
     os.close(nothing)
-    message = wire.receive(owner, CALL_BYTES_MAX)
+    message = wire.receive(owner, wire.Incoming(CALL_BYTES_MAX))
     if message is None:
         return  # the owner was gone before it had said what to do
     _die_with(owner)
     _write_by_the_line()
-    wire.send(answer, wire.packed(_outcome(wire.call_of(message))))
+    link = Link(answer, replies)
+    link.end(_outcome(wire.call_of(message), link))
 
 
 def _die_with(owner: int) -> None:
@@ -79,14 +83,19 @@ def _write_by_the_line() -> None:
     faulthandler.enable()
 
 
-def _outcome(call: wire.Call) -> Outcome:
-    context = Context(call.invocation, lambda line: wire.send(_STDERR, line))
+def _outcome(call: wire.Call, link: Link) -> Outcome:
+    at = call.at
+    connections = Connections(call.connections, now=None if at is None else lambda: at)
+    context = Context(call.invocation, lambda line: wire.send(_STDERR, line), connections, link.ask)
     try:
+        connections.read_secrets()  # so that whatever tells of one can be kept from doing so
         service = _loaded(call)
         carry_out = _awaited if service.is_async else _called
-        return carry_out(service, call.invocation, context)
+        return carry_out(service, context, call.invocation, connections)
     except BaseException as error:  # noqa: BLE001  # whatever a service raises is its outcome
         return raised(call.invocation, error, context, 0)
+    finally:
+        connections.close()
 
 
 def _loaded(call: wire.Call) -> Service:
@@ -109,7 +118,7 @@ def _loaded(call: wire.Call) -> Service:
     return service
 
 
-def _called(service: Service, invocation: Invocation, context: Context) -> Outcome:
+def _called(service: Service, context: Context, invocation: Invocation, _: Connections) -> Outcome:
     def end(_signal: int, _frame: FrameType | None) -> None:
         context.cancelled = True
         raise SystemExit("asked to end")
@@ -122,7 +131,9 @@ def _called(service: Service, invocation: Invocation, context: Context) -> Outco
     return returned(invocation, value, context, 0)
 
 
-def _awaited(service: Service, invocation: Invocation, context: Context) -> Outcome:
+def _awaited(
+    service: Service, context: Context, invocation: Invocation, connections: Connections
+) -> Outcome:
     import asyncio
 
     async def awaited() -> Outcome:
@@ -142,6 +153,7 @@ def _awaited(service: Service, invocation: Invocation, context: Context) -> Outc
         finally:
             loop.remove_signal_handler(signal.SIGTERM)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            await connections.close_here()
         return returned(invocation, value, context, 0)
 
     return asyncio.run(awaited())

@@ -21,8 +21,13 @@ _log = logging.getLogger("horolog.services")
 class Coroutines(Generic[Work]):
     """Awaits `carry_out` for each piece of work, all at once."""
 
-    def __init__(self, carry_out: Callable[[Work], Coroutine[None, None, None]]) -> None:
+    def __init__(
+        self,
+        carry_out: Callable[[Work], Coroutine[None, None, None]],
+        at_end: Callable[[], Coroutine[None, None, None]] | None = None,
+    ) -> None:
         self._carry_out = carry_out
+        self._at_end = at_end  # awaited on the loop when nothing runs there any more
         self._running: dict[Work, asyncio.Task[object] | None] = {}  # touched by the loop alone
         self._lock = threading.Lock()  # against a call to a loop that is closed
         self._closed = False
@@ -79,6 +84,8 @@ class Coroutines(Generic[Work]):
                 _log.exception("an async service tried to end the loop it shares with others")
         try:
             loop.run_until_complete(_tidy())
+            if self._at_end is not None:
+                loop.run_until_complete(self._at_end())
         except BaseException:  # noqa: BLE001  # as above; what matters now is that the loop closes
             _log.exception("the loop of the async services did not end in order")
         loop.close()

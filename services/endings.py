@@ -7,40 +7,37 @@ they leave.
 Children import this file: it must stay quick to import.
 """
 
-import inspect
 from pathlib import Path
 from types import TracebackType
 
-from scheduler.model.content import Contents, Payload, payload_of
-from scheduler.model.errors import BadInput
+from scheduler.model.content import Contents, Payload, payload_of, salt_of
 from scheduler.model.invocations import Invocation, Outcome
-from scheduler.model.json_values import refuse_strange
-from scheduler.model.limits import DETAIL_BYTES_MAX, ERROR_CHARS_MAX, RESULT_BYTES_MAX
+from scheduler.model.limits import DETAIL_BYTES_MAX, ERROR_CHARS_MAX
 from services.context import Context
 from services.outcomes import Fatal, RetryAfter
+from services.results import Unkept, json_of, never_awaited, storable
 
 _OUR_FOLDER = str(Path(__file__).parent)
 _GAP = b"\n[...]\n"
-
-
-class _Unkept(Exception):
-    """What the service returned cannot be kept."""
 
 
 def returned(invocation: Invocation, value: object, context: Context, duration_us: int) -> Outcome:
     """Return the outcome of a call that returned: success, unless its result cannot be kept.
 
     A result that is not JSON or is too large is an error without retry: the work is done, and
-    another attempt would only do it again.
+    another attempt would only do it again. So is a step that was not waited for.
     """
     result: Payload | None = None
     contents: Contents = {}
-    problem = ""
-    if value is not None:
+    problem = context.unfinished() or _never_awaited(value) or ""
+    if value is not None and not problem:
         try:
-            result, contents = payload_of(_json(value), kind="json")
-        except _Unkept as error:
+            text = json_of(value, context.redact_json)
+            salt = salt_of(invocation.salt, "result")
+            result, contents = payload_of(text, kind="json", salt=salt)
+        except Unkept as error:
             problem = str(error)
+    problem = context.redact(problem)
     return Outcome(
         run=invocation.run,
         attempt=invocation.attempt,
@@ -58,15 +55,22 @@ def returned(invocation: Invocation, value: object, context: Context, duration_u
 def raised(
     invocation: Invocation, error: BaseException, context: Context, duration_us: int
 ) -> Outcome:
-    """Return the outcome of a call that raised."""
-    detail, contents = payload_of(_traceback(error))
+    """Return the outcome of a call that raised.
+
+    Of a private job only the error's class stands in the event, which stays for ever; what the
+    error said is in the traceback, which can be erased.
+    """
+    context.unfinished()  # what was never awaited is put away; the error says enough
+    salt = salt_of(invocation.salt, "traceback")
+    detail, contents = payload_of(_traceback(error, context), salt=salt)
+    is_private = bool(invocation.salt)
     return Outcome(
         run=invocation.run,
         attempt=invocation.attempt,
         epoch=invocation.epoch,
         kind="error",
         duration_us=duration_us,
-        error=_error_line(error),
+        error=type(error).__name__ if is_private else _error_line(error, context),
         detail=detail,
         fatal=isinstance(error, Fatal),
         retry_after=error.delay if isinstance(error, RetryAfter) else None,
@@ -75,45 +79,16 @@ def raised(
     )
 
 
-def _json(value: object) -> str:
-    """Return a result as JSON text.
-
-    Raises: _Unkept, with the sentence for the user.
-    """
-    import json
-
-    if inspect.isawaitable(value):
-        close = getattr(value, "close", None)  # of a coroutine; else Python warns that it never ran
-        if close is not None:
-            close()
-        raise _Unkept(
-            f"the service returned a {type(value).__name__} that nobody awaited: declare it with"
-            " async def"
-        )
-    try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        size = len(text.encode())
-    except Exception as error:  # noqa: BLE001  # a user's dict may raise anything
-        raise _Unkept(f"the result is not JSON: {_why_not_json(value, error)}") from None
-    if size > RESULT_BYTES_MAX:
-        raise _Unkept(
-            f"the result has {size:,} bytes; at most {RESULT_BYTES_MAX:,} are kept. Store it"
-            " elsewhere, and return where"
-        )
-    return text
+def _never_awaited(value: object) -> str | None:
+    if not never_awaited(value):
+        return None
+    return (
+        f"the service returned a {type(value).__name__} that nobody awaited: declare it with"
+        " async def"
+    )
 
 
-def _why_not_json(value: object, error: Exception) -> str:
-    try:
-        refuse_strange(value, "$")
-    except BadInput as refusal:
-        return storable(str(refusal.problems[0]))
-    except Exception:  # noqa: BLE001, S110  # a user's Mapping may raise; the first error will do
-        pass
-    return storable(str(error))
-
-
-def _error_line(error: BaseException) -> str:
+def _error_line(error: BaseException, context: Context) -> str:
     try:
         message = str(error).strip().partition("\n")[0]
     except Exception:  # noqa: BLE001  # a user's __str__ may raise anything
@@ -121,10 +96,11 @@ def _error_line(error: BaseException) -> str:
     name = type(error).__name__
     if name == "CancelledError" and not message:
         message = "raised by the service itself; nobody asked for its end"
-    return storable(f"{name}: {message}" if message else name)[:ERROR_CHARS_MAX]
+    line = storable(f"{name}: {message}" if message else name)
+    return context.redact(line)[:ERROR_CHARS_MAX]
 
 
-def _traceback(error: BaseException) -> str:
+def _traceback(error: BaseException, context: Context) -> str:
     import traceback
 
     frames = _beyond_ours(error.__traceback__)
@@ -132,7 +108,7 @@ def _traceback(error: BaseException) -> str:
         text = "".join(traceback.format_exception(type(error), error, frames))
     except Exception:  # noqa: BLE001  # a user's exception may raise while it is shown
         text = "".join(traceback.format_tb(frames))
-    encoded = storable(text).encode()
+    encoded = context.redact(storable(text)).encode()
     if len(encoded) <= DETAIL_BYTES_MAX:
         return encoded.decode()
     half = (DETAIL_BYTES_MAX - len(_GAP)) // 2
@@ -147,8 +123,3 @@ def _beyond_ours(frames: TracebackType | None) -> TracebackType | None:
             break
         frames = frames.tb_next
     return frames
-
-
-def storable(text: str) -> str:
-    """Return the text with what is not valid Unicode written as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()

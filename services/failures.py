@@ -10,8 +10,8 @@ from types import TracebackType
 from msgspec import Struct
 
 from scheduler.model.errors import BadInput
-from services.endings import storable
 from services.namesakes import Namesake, NamesakeModule, namesake_behind
+from services.results import storable
 
 
 class Failure(Struct, frozen=True, kw_only=True):
@@ -22,14 +22,17 @@ class Failure(Struct, frozen=True, kw_only=True):
     message: str
     line: int | None = None
     is_sentence: bool = False  # the message says it all
+    kept: str = ""  # the version that goes on: when it was loaded, and its digest
 
     def __str__(self) -> str:
         """Return the failure in one sentence."""
+        goes_on = f". The version loaded at {self.kept} goes on running" if self.kept else ""
         if self.is_sentence:
-            return self.message
+            return f"{self.message}{goes_on}"
         why = f"{self.kind}: {self.message}" if self.message else self.kind
         where = f" (line {self.line})" if self.line is not None else ""
-        return f"{self.source} was not loaded: {why}{where}"
+        what = "reloaded" if self.kept else "loaded"
+        return f"{self.source} was not {what}: {why}{where}{goes_on}"
 
 
 def failure_of(error: BaseException, name: str, path: Path | None, base: Path) -> Failure:

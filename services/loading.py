@@ -20,10 +20,17 @@ from scheduler.model.limits import SERVICE_FILES_MAX
 from services.failures import Failure, failure_of
 from services.namesakes import refuse_namesake_module, refuse_namesakes
 from services.registry import DEFAULT, REGISTRY_NAME, Registry, Service
-from services.sources import read_source, run_source
+from services.sources import Source, read_source, run_source
 
 ENTRY_POINTS = "horolog.services"
 
+READY_MADE = (
+    "services.builtin.sync",
+    "services.builtin.http",
+    "services.builtin.email",
+    "services.builtin.stores",
+    "services.builtin.command",
+)
 _GLOB_MARKS = frozenset("*?[")
 
 
@@ -32,10 +39,11 @@ class Loaded(Struct, frozen=True):
 
     registry: Registry
     failures: tuple[Failure, ...]
-    files: tuple[Path, ...]  # loaded by path, failed ones too: what a watcher would watch
+    files: tuple[Path, ...]  # loaded by path, failed ones too
+    pending: tuple[str, ...] = ()  # sources that are still loading
 
 
-class _Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True):
     """One thing to load: a file, or a module."""
 
     name: str  # as people know it
@@ -50,49 +58,58 @@ def load(patterns: Sequence[str], base_dir: Path, *, installed: bool = True) -> 
     other names a module. What plain imports registered in this process comes along. Nothing that a
     user's file does is raised here; it becomes a failure.
     """
-    base = base_dir.resolve()
-    if str(base) not in sys.path:
-        sys.path.append(str(base))
-    origins, failures = _origins(patterns, base)
-    if installed:
-        origins += [_Origin(p.name, module=p.module) for p in entry_points(group=ENTRY_POINTS)]
+    base = importable(base_dir)
+    origins, failures = origins_of(patterns, base, installed=installed)
     registry = Registry()
     looked_at: set[str] = set()  # places of imported services, so that a refused one is told once
-    registry.add(*_newly_imported(looked_at))
+    for module in READY_MADE:
+        import_module(module)
+    registry.add(*newly_imported(looked_at))
     for origin in origins:
         try:
-            registry.add(*_run(origin))
+            registry.add(*services_of(origin, source_of(origin)))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  # whatever a file raises is its failure
             failures.append(failure_of(error, origin.name, origin.path, base))
         try:
-            registry.add(*_newly_imported(looked_at))
+            registry.add(*newly_imported(looked_at))
         except Conflict as error:
             failures.append(failure_of(error, origin.name, origin.path, base))
     files = tuple(origin.path for origin in origins if origin.path is not None)
     return Loaded(registry, tuple(failures), files)
 
 
-def _origins(patterns: Sequence[str], base: Path) -> tuple[list[_Origin], list[Failure]]:
-    """Return what the patterns name, each file once, in their order; and what they name in vain."""
-    origins: dict[str, _Origin] = {}
+def importable(base_dir: Path) -> Path:
+    """Return the folder of the settings, from which users' files may import from now on."""
+    base = base_dir.resolve()
+    if str(base) not in sys.path:
+        sys.path.append(str(base))
+    return base
+
+
+def origins_of(
+    patterns: Sequence[str], base: Path, *, installed: bool
+) -> tuple[list[Origin], list[Failure]]:
+    """Return what is to be loaded, each file once, in order; and what is named in vain."""
+    origins: dict[str, Origin] = {}
     failures: list[Failure] = []
     for pattern in patterns:
         if not _is_path(pattern):
-            origins.setdefault(pattern, _Origin(pattern, module=pattern))
+            origins.setdefault(pattern, Origin(pattern, module=pattern))
             continue
         for path in _paths(pattern, base):
             name = str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
-            origins.setdefault(str(path), _Origin(name, path=path))
+            origins.setdefault(str(path), Origin(name, path=path))
     if len(origins) > SERVICE_FILES_MAX:
         many = BadInput.at(
             "$.services.load",
             f"these patterns match {len(origins):,} files; at most {SERVICE_FILES_MAX:,}.",
         )
         failures.append(failure_of(many, "[services] load", None, base))
-        return [], failures
-    return list(origins.values()), failures
+        origins.clear()
+    points = entry_points(group=ENTRY_POINTS) if installed else ()
+    return [*origins.values(), *(Origin(p.name, module=p.module) for p in points)], failures
 
 
 def _is_path(pattern: str) -> bool:
@@ -110,12 +127,19 @@ def _paths(pattern: str, base: Path) -> Iterator[Path]:
             yield Path(found).resolve()
 
 
-def _run(origin: _Origin) -> list[Service]:
-    """Load a file or import a module; return the services that are the file's own."""
-    if origin.path is None:
+def source_of(origin: Origin) -> Source | None:
+    """Return a file as it is now, None for a module. Raises: OSError, BadInput."""
+    return None if origin.path is None else read_source(origin.path)
+
+
+def services_of(origin: Origin, source: Source | None) -> list[Service]:
+    """Run a file or import a module; return the services that are the file's own.
+
+    Raises: whatever the user's code raises.
+    """
+    if source is None:
         _import(origin.module)
         return []  # they are in DEFAULT
-    source = read_source(origin.path)
     refuse_namesakes(source, origin.name)
     registry = Registry(source)
     run_source(source, **{REGISTRY_NAME: registry})
@@ -133,7 +157,7 @@ def _import(name: str) -> None:
         )
 
 
-def _newly_imported(looked_at: set[str]) -> list[Service]:
+def newly_imported(looked_at: set[str]) -> list[Service]:
     """Return what plain imports registered since the last look, save in modules that failed."""
     new = [s for s in DEFAULT if s.place not in looked_at and s.module in sys.modules]
     looked_at.update(service.place for service in new)

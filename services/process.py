@@ -10,7 +10,9 @@ import selectors
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -21,11 +23,12 @@ from services.output import Lines
 _CHILD = "services.child"
 # -P: a folder named `services` where we happen to be started must not be taken for ours.
 _BOOT = (
-    "import sys; _, label, answer, lock, *sys.path = sys.argv; sys.argv = [label];"
-    f" from {_CHILD} import main; main(int(answer), int(lock))"
+    "import sys; _, label, answer, replies, lock, *sys.path = sys.argv; sys.argv = [label];"
+    f" from {_CHILD} import main; main(int(answer), int(replies), int(lock))"
 )
 _READ_BYTES = 64 * 1024
 _LOOK_SECONDS = 0.25  # between looks whether it died while something it forked holds its pipe open
+_LAST_ANSWER_READS_MAX = ANSWER_BYTES_MAX // _READ_BYTES + 2  # the largest message, and its end
 _LAST_READS_MAX = 64  # of output after its end; what has left its group may write for ever
 
 
@@ -36,33 +39,53 @@ class Child:
     """
 
     def __init__(self, label: str, lock: int) -> None:
-        self._answer, theirs = os.pipe()
         path = [entry or str(Path.cwd()) for entry in sys.path]
-        try:
+        with ExitStack() as theirs, ExitStack() as undo:
+            self._answer, answer = os.pipe()
+            undo.callback(os.close, self._answer)
+            theirs.callback(os.close, answer)
+            replies, self._replies = os.pipe()
+            undo.callback(os.close, self._replies)
+            theirs.callback(os.close, replies)
+            handed_on = (answer, replies, lock)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BOOT, label, str(theirs), str(lock), *path],
+                [sys.executable, "-P", "-c", _BOOT, label, *map(str, handed_on), *path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 bufsize=0,
-                pass_fds=(theirs, lock),
+                pass_fds=handed_on,
                 start_new_session=True,
             )
-        except BaseException:
-            os.close(self._answer)
-            raise
-        finally:
-            os.close(theirs)
+            undo.pop_all()
         os.set_blocking(self._answer, False)
+        os.set_blocking(self._replies, False)
         self._incoming = wire.Incoming(ANSWER_BYTES_MAX)
+        self._is_heard = True  # replies still go out
+        self._replying = threading.Lock()
 
     def tell(self, call: bytes) -> None:
         """Send what it is to do; the pipe stays open, as a sign that its owner lives."""
         with suppress(BrokenPipeError):  # it is gone already; hearing it out will show why
             wire.send(_there(self._process.stdin).fileno(), call)
 
-    def heard(self, lines: Lines) -> bytes | None:
-        """Return its answer, or None when it ended without; what it writes goes to `lines`.
+    def reply(self, message: bytes) -> None:
+        """Answer something it asked for, from any thread and without waiting.
+
+        Replies are few and short; a child that does not take them is told no more, and notices.
+        """
+        with self._replying:
+            if not self._is_heard:
+                return
+            try:
+                self._is_heard = os.write(self._replies, message) == len(message)
+            except OSError:  # no room, or it is gone
+                self._is_heard = False
+            if not self._is_heard:
+                os.close(self._replies)
+
+    def said(self, lines: Lines) -> Iterator[bytes]:
+        """Yield its messages as they come, until it ends; what it writes goes to `lines`.
 
         Raises: wire.TooLong.
         """
@@ -70,7 +93,8 @@ class Child:
         with selectors.PollSelector() as selector:
             selector.register(self._answer, selectors.EVENT_READ)
             selector.register(output, selectors.EVENT_READ)
-            while self._incoming.message() is None:
+            while True:
+                yield from self._whole_messages()
                 has_ended = self._process.poll() is not None
                 for key, _ in selector.select(0 if has_ended else _LOOK_SECONDS):
                     if key.fd == self._answer:
@@ -79,9 +103,15 @@ class Child:
                         selector.unregister(output)
                 if has_ended:
                     break
-        while self._incoming.message() is None and self._read_answer():
-            pass  # it said this before it ended; bounded by the message's own length
-        return self._incoming.message()
+        for _ in range(_LAST_ANSWER_READS_MAX):  # it said this before it ended
+            is_more = self._read_answer()
+            yield from self._whole_messages()
+            if not is_more:
+                break
+
+    def _whole_messages(self) -> Iterator[bytes]:
+        while (message := self._incoming.message()) is not None:
+            yield message
 
     def ended(self, grace_s: float, lines: Lines) -> int:
         """Return its exit status, after at most `grace_s`; nothing of it or its group is left then.
@@ -107,6 +137,10 @@ class Child:
     def close(self) -> None:
         """Close our ends of its pipes; the last thing, since it dies of that."""
         os.close(self._answer)
+        with self._replying:
+            if self._is_heard:
+                self._is_heard = False
+                os.close(self._replies)
         _there(self._process.stdin).close()
         _there(self._process.stdout).close()
 

@@ -10,6 +10,7 @@ Children import this file: it must stay quick to import.
 
 import inspect
 import re
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -60,12 +61,16 @@ class Service(Struct, frozen=True, kw_only=True):
         return await value if isinstance(value, Awaitable) else value
 
 
+READY_MADE = "services.builtin."  # the modules of what comes with Horolog
+
+
 class Registry:
     """Services by name."""
 
     def __init__(self, source: Source | None = None) -> None:
         self.source = source  # the file whose services these are
         self._services: dict[str, Service] = {}
+        self._adding = threading.Lock()  # files are loaded side by side
 
     def __len__(self) -> int:
         return len(self._services)
@@ -89,19 +94,25 @@ class Registry:
 
         Raises: Conflict, naming both places, when another place gave such a name before.
         """
-        taken = dict(self._services)
-        for new in services:
-            old = taken.get(new.name)
-            if old is not None and old.place != new.place:
-                raise Conflict(
-                    f'two services are called "{new.name}": {old.place} and {new.place}. Rename one'
-                )
-            taken[new.name] = new
-        self._services = taken  # at once: workers may be looking
+        with self._adding:
+            taken = dict(self._services)
+            for new in services:
+                old = taken.get(new.name)
+                if old is not None and old.place != new.place:
+                    raise Conflict(
+                        f'two services are called "{new.name}": {old.place} and {new.place}.'
+                        " Rename one"
+                    )
+                taken[new.name] = new
+            self._services = taken  # at once: workers may be looking
+
+    def _is_ready_made(self, name: str) -> bool:
+        """Return whether a service comes with Horolog: a user's own are named first."""
+        return self._services[name].module.startswith(READY_MADE)
 
     def unknown(self, name: str) -> str:
         """Return the sentence for someone who asked for a service that is not here."""
-        names = sorted(self._services)
+        names = sorted(self._services, key=lambda known: (self._is_ready_made(known), known))
         shown = ", ".join(names[:KNOWN_SHOWN_MAX]) or "none"
         more = len(names) - KNOWN_SHOWN_MAX
         rest = f" ({more} more: horolog service list)" if more > 0 else ""

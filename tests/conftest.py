@@ -37,6 +37,7 @@ def _no_settings_from_outside() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("HOROLOG_")]:
             patch.delenv(name)
+        patch.setenv("HOROLOG_LISTEN", "none")  # servers in tests take no port, unless told to
         yield
 
 

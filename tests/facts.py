@@ -70,8 +70,11 @@ class Policies(TypedDict, total=False):
     retry: Retry
     start_deadline: str
     on_crash: OnCrash
+    on_success: str
+    on_failure: str
     description: str
     input: Payload
+    private: bool
 
 
 INSTANTS = {"start_at", "end_at"}
@@ -214,6 +217,18 @@ def attempt_started(
 ) -> Fact:
     event = e.AttemptStarted(run=run(name, job), attempt=attempt, epoch=epoch, code=code)
     return Fact(stream(name, job), event)
+
+
+def step_completed(name: str, step: str, *, attempt: int = 1, result: str | None = "1") -> Fact:
+    """Return a finished step; its result is JSON, None when it could not be kept."""
+    payload = None if result is None else Payload(kind="json", text=result)
+    event = e.StepCompleted(run=run(name), attempt=attempt, name=step, result=payload)
+    return Fact(stream(name), event)
+
+
+def service_called(call: str, service: str, *, at: str, cause: Cause = "call", **rest: Any) -> Fact:  # noqa: ANN401  # any other field of the event
+    event = e.ServiceCalled(run=RunId(call), service=service, cause=cause, due_time=_at(at), **rest)
+    return Fact(call_stream(RunId(call)), event)
 
 
 def succeeded(name: str, *, attempt: int = 1, job: JobId = JOB) -> Fact:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from scheduler.log.contract import Appended, Nanoseconds, Request
 from scheduler.log.memory import MemoryLog
 from scheduler.model.errors import HorologError
-from scheduler.model.invocations import Invocation, Outcome, Report, StopReason
+from scheduler.model.invocations import Invocation, Outcome, Report, StopReason, Wish
 from scheduler.model.jobs import RunId
 from tests.facts import Kind
 
@@ -40,6 +40,7 @@ class FakeInvoke:
         self.is_stoppable = True  # what is asked to end reports that it has
         self.is_deaf = False  # what is asked to end promises to, and does not
         self.closed = 0
+        self.wish: Wish | None = None  # what attempts may ask with
         self._out: dict[tuple[RunId, int], tuple[Invocation, Report]] = {}
 
     def knows(self, service: str) -> bool:
@@ -50,9 +51,10 @@ class FakeInvoke:
         """Return a digest that follows from the name."""
         return f"code of {service}"
 
-    def start(self, invocations: Sequence[Invocation], report: Report) -> None:
+    def start(self, invocations: Sequence[Invocation], report: Report, wish: Wish) -> None:
         """Carry these out, or leave them out."""
         self.calls += invocations
+        self.wish = wish
         outcomes: list[Outcome] = []
         for invocation in invocations:
             outcome = self.answer(invocation)
@@ -129,6 +131,8 @@ class HeldLog(MemoryLog):
     def copied(self, until: int | None = None) -> "HeldLog":
         """Return a log with the same rows up to a position, as another process would find them."""
         other = HeldLog(self._clock_ns)
-        other._keep(self.rows[:until], {})
+        other._keep(self.rows[:until])
+        other._keys = self._keys.copy()
         other.contents = self.contents.copy()
+        other.kept_until = self.kept_until.copy()
         return other

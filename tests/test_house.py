@@ -124,6 +124,10 @@ def hands_names_on(statement: ast.stmt) -> bool:
             return True
         case ast.Assign(targets=[ast.Name(id="__all__")]):
             return True
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body):
+            return all(hands_names_on(one) for one in body)
+        case ast.FunctionDef(name="__getattr__"):
+            return True  # hands a name on when it is asked for (PEP 562)
         case _:
             return False
 

@@ -144,6 +144,8 @@ class Client:
             self._connection.request(method, path, raw, headers)
             response = self._connection.getresponse()
             text = response.read(HTTP_ANSWER_BYTES_MAX)
+            if response.length:  # read with a bound, it does not tell by itself
+                raise http.client.IncompleteRead(text, response.length)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise Unreachable(self._broken(error, method, key)) from None
@@ -160,7 +162,10 @@ class Client:
 
 
 def _batches(wishes: Sequence[Wish]) -> Iterator[dict[str, object]]:
-    """Yield the bodies that carry the wishes, each within the bounds of one request."""
+    """Yield the bodies that carry the wishes, each within the bounds of one request.
+
+    All but the last say that more comes: the views are waited for once.
+    """
     entries: list[msgspec.Raw] = []
     size = 0
     for wish in wishes:
@@ -168,7 +173,7 @@ def _batches(wishes: Sequence[Wish]) -> Iterator[dict[str, object]]:
         raw = msgspec.Raw(msgspec.json.encode(entry))
         length = len(bytes(raw)) + 1
         if entries and (len(entries) == BATCH_WISHES_MAX or size + length > _BATCH_BYTES_MAX):
-            yield {"wishes": entries}
+            yield {"wishes": entries, "more": True}
             entries, size = [], 0
         entries.append(raw)
         size += length

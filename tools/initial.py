@@ -24,17 +24,49 @@ timezone = {timezone}  # of a job that names none
 
 [services]
 load = ["jobs/*.py"]  # files and modules that define services
+# reload = "auto"  # "never": a changed file waits for a restart or horolog service reload
 
 [serve]
 # slots = 32  # attempts at once
 # stop_grace = "20s"  # for attempts to end in when the server stops
 
+[http]
+# listen = "127.0.0.1:8321"  # probes and scrapes, for this machine alone; "none": no port
+# probe_listen = "0.0.0.0:8322"  # the same three answers, for anybody who reaches it
+
 [socket]
 # mode = "0600"  # "0660" lets a group in, to read and to write
 # group = "horolog"
 
+[commands]
+# allow = false  # true, or a list of programs that jobs may start: ["/usr/bin/pg_dump"]
+
+[http_request]
+# allow_private = false  # true: the service http.request may reach private addresses
+# allow_redirects = false  # true: it follows redirects
+
+[retention]
+# output = "30d"  # how long it is kept what attempts write
+# output_bytes = "1GiB"  # of it in all; the oldest goes first
+
 [audit]
 # require_reason = false  # true: no change without --reason
+
+# What services reach the world by; in a service: ctx.rest["My Data Source"]. Kinds: rest, redis,
+# smtp, sql. A secret is named, never written here: "env:NAME", "file:PATH", "credential:NAME".
+#
+#   [connections."My Data Source"]
+#   kind = "rest"
+#   url = "https://api.example.com/orders"
+#   auth = {{ kind = "bearer", token = "env:ORDERS_TOKEN" }}
+#
+#   [connections."My SMTP"]
+#   kind = "smtp"
+#   host = "mail.example.com"
+#   security = "starttls"  # or "tls", "plain"
+#   username = "jobs"
+#   password = "file:secrets/smtp"
+#   sender = "Jobs <jobs@example.com>"
 """
 ZONE_FOLDER = "zoneinfo/"
 LOCAL_ZONE = Path("/etc/localtime")

@@ -19,7 +19,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from projections.rows import JobRow
-from scheduler.model.content import Contents
+from scheduler.model.callbacks import job_called_by
+from scheduler.model.content import Contents, text_of
 from scheduler.model.errors import BadInput, Problem
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.json_values import shown
@@ -31,6 +32,7 @@ from scheduler.model.limits import (
 )
 from scheduler.model.nearness import nearest
 from scheduler.model.plain import read_definition
+from scheduler.model.private import Content, is_same
 from scheduler.rules.lifecycle import anchored
 
 LABEL = "horolog.file"  # on each job that a manifest declares
@@ -83,15 +85,41 @@ def read_manifest(raw: bytes, *, source: str, now: datetime, timezone: str) -> M
             problems += bad.problems
     if problems:
         raise BadInput(*problems[:PROBLEMS_TOLD_MAX])
-    return Manifest(name, tuple(declared.values()))
+    return Manifest(name, tuple(called_first(declared)))
+
+
+def called_first(declared: Mapping[str, Declared]) -> Iterator[Declared]:
+    """Yield jobs in their order, but those that others call back before these.
+
+    Jobs that call one another in a circle come as they stand: they are refused later on.
+    """
+    left = dict(declared)
+    for name in declared:
+        waiting = [name]
+        while waiting:
+            job = left.get(waiting[-1])
+            following = [] if job is None else [n for n in _calls(job.definition) if n in left]
+            unseen = [n for n in following if n not in waiting]
+            if unseen:
+                waiting += unseen[:1]
+                continue
+            done = left.pop(waiting.pop(), None)
+            if done is not None:
+                yield done
+
+
+def _calls(definition: Definition) -> list[str]:
+    """Return the names of the jobs that a job calls back."""
+    called = (job_called_by(definition.on_success), job_called_by(definition.on_failure))
+    return [name for name in called if name is not None]
 
 
 def plan(
-    manifest: Manifest, jobs: Sequence[JobRow], *, now: datetime, prune: bool
+    manifest: Manifest, jobs: Sequence[JobRow], *, content: Content, now: datetime, prune: bool
 ) -> Iterator[Step]:
-    """Yield what is to be done for each declared job, in the file's order, then what is pruned.
+    """Yield what is to be done for each declared job, in the manifest's order, then what is pruned.
 
-    `jobs` are all that are not removed.
+    `jobs` are all that are not removed; `content` looks up what the log holds by digest.
     """
     standing = {row.name: row for row in jobs}
     for declared in manifest.jobs:
@@ -103,6 +131,7 @@ def plan(
             )
             continue
         after, _ = anchored(declared.definition, row.definition, now)
+        after = with_standing_input(after, row.definition, declared.contents, content)
         yield Step(
             action="unchanged" if after == row.definition else "edit",
             name=name,
@@ -114,6 +143,19 @@ def plan(
     for row in standing.values():
         if prune and row.definition.labels.get(LABEL) == manifest.set:
             yield Step(action="remove", name=row.name, job=row.job_id, before=row.definition)
+
+
+def with_standing_input(
+    after: Definition, before: Definition, contents: Contents, content: Content
+) -> Definition:
+    """Return a definition with the private input that stands, when it declares the same again."""
+    given, standing = after.input, before.input
+    if not after.private or given is None or standing is None:
+        return after
+    text = text_of(given, None if given.digest is None else contents.get(given.digest))
+    if text is None or not is_same(standing, given.kind, text, content):
+        return after
+    return replace(after, input=standing)
 
 
 def _toml(raw: bytes, source: str) -> dict[str, object]:

@@ -1,8 +1,8 @@
 """A log that nobody serves, written by one command: take the lock, fold, decide, append, leave.
 
-No epoch is taken: nothing is carried out here, so what was planned waits for a server. The views
-are brought up before an answer is given, as a server does it, so the next command can read what
-this one wrote.
+No epoch is taken, and nothing is carried out, save a call that is asked for by `carry_out`: what
+was planned waits for a server. The views are brought up before an answer is given, as a server does
+it, so the next command can read what this one wrote.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from functools import cached_property
 from typing import Self
 
 from projections.projector import Projector
-from scheduler.executor.clock import Clock
+from scheduler.executor.clock import Clock, new_salt
 from scheduler.executor.derived import ViewsFile
 from scheduler.executor.handle import Answer, Handle
 from scheduler.executor.owner import Owner
 from scheduler.executor.snapshot import Snapshots
-from scheduler.log.contract import Meta
+from scheduler.log.contract import Meta, Retention
 from scheduler.log.sqlite import SqliteLog
-from scheduler.model.commands import AnyCommand
+from scheduler.model.commands import AnyCommand, EraseContent
 from scheduler.model.content import Contents
 from scheduler.model.errors import Conflict, HorologError, StorageFailed, Unreachable
-from scheduler.model.jobs import JobId
+from scheduler.model.jobs import Definition, JobId, RunId
 from scheduler.model.limits import BATCH_WISHES_MAX, VIEWS_PATIENCE
 from services.loading import Loaded
-from tools.admission import Admission
+from tools.admission import Admission, Jobs
 from tools.principals import own_principal
 from tools.settings import Settings
 from tools.wishes import Told, Wish, told, told_facts
@@ -45,17 +45,21 @@ class Owning:
         self._actor = own_principal()
         with ExitStack() as opened:
             opened.callback(owner.release)
-            log = SqliteLog.open(settings.db, clock_ns=clock.now_ns)
+            retention = Retention(settings.output_retention, settings.output_bytes)
+            log = SqliteLog.open(settings.db, clock_ns=clock.now_ns, retention=retention)
             opened.callback(log.close)
+            self._log = log
             views = self._views = self._opened_views(log)
             if views is None:
-                self._handle = Handle(log, clock)
+                self._handle = Handle(log, clock, code=self._code)
             else:
                 opened.callback(views.close)
                 self._projector = Projector(log, views)
-                self._handle = Handle(log, clock, restore=Snapshots(views, log, clock).load)
+                self._handle = Handle(
+                    log, clock, restore=Snapshots(views, log, clock).load, code=self._code
+                )
             self._admission = Admission(
-                settings, lambda: self._loaded, lambda digest: log.content(digest) is not None
+                settings, lambda: self._loaded, log.content, lambda: new_salt(clock)
             )
             self._opened = opened.pop_all()
 
@@ -102,11 +106,27 @@ class Owning:
         answers: list[Told | HorologError] = []
         for start in range(0, len(wishes), BATCH_WISHES_MAX):
             answers += self._ask_batch(wishes[start : start + BATCH_WISHES_MAX])
+        if any(isinstance(wish.command, EraseContent) and not wish.dry_run for wish in wishes):
+            self._log.purge()  # the answer says that it is gone
         if self._views is not None and any(isinstance(one, Told) and one.last for one in answers):
             # The log holds the change; views that cannot be written are brought up by who reads.
             with suppress(StorageFailed):
                 self._projector.catch_up()
         return answers
+
+    def carry_out(self, run: RunId) -> None:
+        """Carry out a run that was asked for, under an epoch of its own, until it has ended."""
+        from tools.calling import carry_out  # brings the workers with it
+
+        loaded = self._loaded
+        carry_out(self._settings, self._handle, loaded, run, log_path=self._log.path)
+        if self._views is not None:
+            with suppress(StorageFailed):
+                self._projector.catch_up()
+
+    def _code(self, service: str) -> str | None:
+        known = self._loaded.registry.get(service)
+        return None if known is None else known.code
 
     def _ask_batch(self, wishes: Sequence[Wish]) -> list[Told | HorologError]:
         """Have some decided side by side, so that one commit holds them all."""
@@ -131,7 +151,7 @@ class Owning:
         """Decide a wish and hand it to the log; or the whole answer, when it needs no log."""
         handle = self._handle
         try:
-            self._admission.check(wish, self._service_of)
+            wish = self._admission.admitted(wish, Jobs(self._definition_of, self._definition_named))
             if wish.dry_run:
                 facts = handle.preview(wish.command, stream=wish.stream)
                 return Told(facts=told_facts(facts))
@@ -147,9 +167,13 @@ class Owning:
         except HorologError as error:
             return error
 
-    def _service_of(self, job: JobId) -> str | None:
+    def _definition_of(self, job: JobId) -> Definition | None:
         state = self._handle.timetable.jobs.get(job)
-        return None if state is None else state.definition.service
+        return None if state is None else state.definition
+
+    def _definition_named(self, name: str) -> Definition | None:
+        job = self._handle.timetable.names.get(name)
+        return None if job is None else self._definition_of(job)
 
     @cached_property
     def _loaded(self) -> Loaded:

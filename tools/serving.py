@@ -24,8 +24,9 @@ from typing import NamedTuple
 
 from projections.catalog import CATALOG
 from projections.contract import Projection
+from projections.metrics import Metrics
 from projections.projector import Projector
-from scheduler.executor.clock import Clock, SystemClock
+from scheduler.executor.clock import Clock, SystemClock, new_salt
 from scheduler.executor.derived import ViewsFile
 from scheduler.executor.handle import Handle
 from scheduler.executor.loop import Executor
@@ -33,22 +34,30 @@ from scheduler.executor.messages import Identity
 from scheduler.executor.owner import acquire
 from scheduler.executor.snapshot import Snapshots
 from scheduler.log import schema
+from scheduler.log.contract import Retention
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.errors import HorologError
 from scheduler.model.invocations import Invoke
 from scheduler.model.jobs import RunId
-from scheduler.model.limits import HEARTBEAT_MAX, VIEWS_PATIENCE
+from scheduler.model.limits import VIEWS_PATIENCE
 from services.invoke import Workers
-from services.loading import load
+from services.loading import Loaded
 from services.locks import alive_children
 from tools.admission import Admission
+from tools.connecting import connections_of
 from tools.installation import refuse_clashes, versions
+from tools.offering import Offering
 from tools.settings import Settings
-from tools.web.api import Api, Parts, Readiness
+from tools.vitals import Readiness, Vitals
+from tools.web.api import Api, Parts
+from tools.web.listening import Listener
 from tools.web.lists import Lists
 from tools.web.peer import SocketServer, bind
+from tools.web.probes import Probes
+from tools.web.tcp import PatientProtocol, Ports
 
 EXIT_INTERRUPTED = 130
+SIGNAL_LOOK_S = 0.5
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -75,21 +84,32 @@ class Served:
     ) -> None:
         """Take up the log and serve it. `request_stop` is told who asked for the end.
 
-        Raises: Conflict, when another process owns the log; Unreachable, NotAuthorised, Corrupt.
+        Raises: Conflict, when another process owns the log or a port; Refused, when others could
+        reach one that is not theirs; Unreachable, NotAuthorised, Corrupt.
         """
         seams = seams or Seams()
         clock = self._clock = seams.clock
         self.settings = settings
         with ExitStack() as opened:
-            owner = self.owner = acquire(settings.db, since=clock.now(), host=gethostname())
-            opened.callback(owner.release)
-            log = SqliteLog.open(settings.db, clock_ns=clock.now_ns, connect=seams.connect)
+            self.owner = acquire(settings.db, since=clock.now(), host=gethostname())
+            self._is_last = False
+            opened.callback(self._let_go)
+            self.ports = Ports(settings.listen, settings.probe_listen)
+            opened.callback(self.ports.close)
+            log = SqliteLog.open(
+                settings.db,
+                clock_ns=clock.now_ns,
+                connect=seams.connect,
+                retention=Retention(settings.output_retention, settings.output_bytes),
+            )
             self.log = log
             opened.callback(log.close)
             patience_s = VIEWS_PATIENCE.total_seconds()
             views = ViewsFile.open(settings.db, identity=log.identity, wait_s=patience_s)
             opened.callback(views.close)
-            self.loaded = load(settings.load, settings.base)
+            self.offering = Offering(settings, clock)
+            opened.callback(self.offering.close)
+            self.offering.start()
             self._prepare(views, seams, opened)
             self._begin(views, request_stop, opened)
             self._opened = opened.pop_all()
@@ -98,14 +118,17 @@ class Served:
         """Put together who carries out, who decides and who shows; nothing moves yet."""
         settings, clock, log = self.settings, self._clock, self.log
         children_dir = Path(f"{log.path}.children")
-        workers = seams.invoke(
-            Workers(
-                self.loaded.registry,
-                slots=settings.slots,
-                monotonic_ns=clock.monotonic_ns,
-                children_dir=children_dir,
-            )
+        connections = self.connections = connections_of(settings, clock)
+        opened.callback(connections.close)
+        self.secrets_missing = connections.read_secrets()  # the others are kept out of all output
+        self.workers = Workers(
+            self.loaded.registry,
+            slots=settings.slots,
+            monotonic_ns=clock.monotonic_ns,
+            children_dir=children_dir,
+            connections=connections,
         )
+        workers = seams.invoke(self.workers)
         opened.callback(workers.close)
         snapshots = seams.snapshots(views, log, clock)
         handle = Handle(log, clock, restore=snapshots.load, code=workers.code)
@@ -123,6 +146,7 @@ class Served:
         self.projector = Projector(
             log, views, seams.catalog, is_busy=lambda: bool(handle.timetable.occupied)
         )
+        self.vitals = Vitals(self.executor, self.projector, log, clock)
 
     def _begin(
         self, views: ViewsFile, request_stop: Callable[[str], None], opened: ExitStack
@@ -137,35 +161,62 @@ class Served:
                 clock=self._clock,
                 executor=self.executor,
                 admission=Admission(
-                    settings, lambda: self.loaded, lambda digest: log.content(digest) is not None
+                    settings, lambda: self.loaded, log.content, lambda: new_salt(self._clock)
                 ),
                 lists=lists,
                 is_taken=lambda stream: log.version(stream) > 0,
                 has_between=lambda first, last: bool(log.streams(first, last + "\0")),
+                purge=log.purge,
                 wait_for_views=self.projector.wait_for,
                 status=self.status,
-                readiness=self.readiness,
+                readiness=self.vitals.readiness,
                 request_stop=request_stop,
+                services=lambda: self.loaded,
+                reload=self.offering.reload,
             )
         )
         bound = bind(self.owner.socket_path, mode=settings.socket_mode, group=settings.socket_group)
         http = SocketServer(api.app(), bound)
         opened.callback(http.stop)
+        probes = Probes(self.vitals, Metrics(views.reading, self.vitals))
+        tcp = Listener(
+            probes.app(), self.ports.sockets, protocol=PatientProtocol, name="horolog-tcp"
+        )
+        opened.callback(tcp.stop)
         opened.enter_context(folding(self.projector))
         self.executor.start()
         opened.callback(self.executor.stop)
+        self.offering.hand_to(self.workers, self.executor)
+        opened.callback(self.offering.let_go)
         http.start()
+        if self.ports.sockets:
+            tcp.start()
 
-    def stop(self) -> None:
-        """Let attempts end within their grace, bring the views up, and let go of everything."""
+    def stop(self, *, is_last: bool = False) -> None:
+        """Let attempts end within their grace, bring the views up, and let go of everything.
+
+        `is_last`: the process ends now, and the right to write goes with it, not before. A plain
+        function that outlasts the grace runs until then: the next owner would start it beside.
+        """
+        self._is_last = is_last
         self._opened.close()
+
+    def _let_go(self) -> None:
+        if not self._is_last:
+            self.owner.release()
+
+    @property
+    def loaded(self) -> Loaded:
+        """The services as they stand."""
+        return self.offering.loaded
 
     def __str__(self) -> str:
         """Return what is served, in one line."""
         status = self.executor.status()
         jobs = f"{status.jobs:,} job{'' if status.jobs == 1 else 's'}"
         where = self.owner.socket_path
-        return f"serving {self.log.path} · epoch {status.epoch} · {jobs} · socket {where}"
+        what = f"serving {self.log.path} · epoch {status.epoch} · {jobs} · socket {where}"
+        return f"{what}{self.ports}"
 
     # -- how it stands
 
@@ -200,20 +251,7 @@ class Served:
 
     def readiness(self) -> Readiness:
         """Return whether anything can be decided, and why not."""
-        status = self.executor.status()
-        silence = self._clock.now() - status.heartbeat_at
-        why = None
-        if status.fault is not None:
-            why = status.fault
-        elif status.is_stopping:
-            why = "the server is stopping"
-        elif status.ahead:
-            why = f"the clock is behind the log by {status.ahead}"
-        elif status.is_resting:
-            why = "the clock jumped; deciding rests until it has stood for a while"
-        elif silence > HEARTBEAT_MAX:
-            why = f"the executor has not moved for {silence}"
-        return Readiness(why is None, why, status.heartbeat_at, status.owed)
+        return self.vitals.readiness()
 
 
 @contextmanager
@@ -242,16 +280,28 @@ def serve(settings: Settings, *, seams: Seams | None = None) -> int:
     reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
     with signals(reasons.put):
         served = Served(settings, reasons.put, seams)
-        for failure in served.loaded.failures:
-            _say(f"{failure}")
+        for problem in served.secrets_missing:
+            _say(f"{problem}")
         _say(str(served))
-        reason = reasons.get()
+        with reloads(served.offering):
+            reason = first_of(reasons)
         out = served.executor.status().attempts_out
         left = f"; {out} attempts have {settings.stop_grace} to end" if out else ""
         _say(f"stopping ({reason}){left}")
-        served.stop()
+        served.stop(is_last=True)
         _say("stopped")
     return 0
+
+
+def first_of(reasons: "queue.SimpleQueue[str]") -> str:
+    """Wait for a reason to stop.
+
+    The wait is broken off now and then: a signal that arrives in the instant before the main thread
+    falls asleep runs its handler only when that thread wakes.
+    """
+    while True:
+        with suppress(queue.Empty):
+            return reasons.get(timeout=SIGNAL_LOOK_S)
 
 
 @contextmanager
@@ -272,6 +322,16 @@ def signals(request_stop: Callable[[str], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def reloads(offering: Offering) -> Iterator[None]:
+    """Have SIGHUP load what has changed, instead of ending the process."""
+    before = signal.signal(signal.SIGHUP, lambda *_: offering.reload())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def _told(failure: Exception | None) -> str | None:

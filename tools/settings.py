@@ -7,10 +7,12 @@ here, but in the log. `TABLES` is the whole of what may be set: the commented fi
 writes and the documentation are held against it.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -19,6 +21,8 @@ from scheduler.model.errors import BadInput, Problem
 from scheduler.model.json_values import shown
 from scheduler.model.limits import (
     DURATION_MAX,
+    OUTPUT_KEPT,
+    OUTPUT_KEPT_BYTES,
     PATTERNS_MAX,
     SETTINGS_BYTES_MAX,
     SLOTS_DEFAULT,
@@ -27,6 +31,8 @@ from scheduler.model.limits import (
 from scheduler.model.nearness import nearest
 from scheduler.model.written import format_duration, parse_duration
 from scheduler.model.zones import zone
+from services.connections.kinds import AnyConnection
+from tools.addresses import read_address
 
 LOG_DEFAULT = Path("horolog.db")
 FILE_DEFAULT = Path("horolog.toml")
@@ -34,6 +40,8 @@ FILE_OF_MACHINE = Path("/etc/horolog/horolog.toml")
 SOCKET_MODE_DEFAULT = 0o600
 STOP_GRACE_DEFAULT = timedelta(seconds=20)
 STOP_GRACE_MAX = timedelta(hours=24)
+UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+SIZE = re.compile(rf"([0-9]{{1,6}}) ?({'|'.join(UNITS)})", re.ASCII)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -45,11 +53,20 @@ class Settings(Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"  # of a job that names none
     display_timezone: str | None = None  # of times shown and typed; None: that of jobs
     load: tuple[str, ...] = ()  # files and modules that define services
+    reload: Literal["auto", "never"] = "auto"  # whether a server follows changes of those files
     slots: int = SLOTS_DEFAULT  # attempts at once
     stop_grace: timedelta = STOP_GRACE_DEFAULT  # for attempts to end in when the server stops
     socket_mode: int = SOCKET_MODE_DEFAULT
     socket_group: str | None = None
     require_reason: bool = False  # a change without --reason is refused
+    output_retention: timedelta = OUTPUT_KEPT  # of what attempts write
+    output_bytes: int = OUTPUT_KEPT_BYTES  # of all of it; the oldest goes first
+    listen: str | None = None  # HOST:PORT or "none"; None: what `serve` does unless it is told
+    probe_listen: str | None = None  # likewise
+    connections: tuple[AnyConnection, ...] = ()  # what services reach the world by
+    commands: bool | tuple[str, ...] = False  # programs that jobs may start: any, or these
+    allow_private: bool = False  # http.request may reach private addresses
+    allow_redirects: bool = False  # http.request follows redirects
 
 
 def load_settings(
@@ -61,6 +78,10 @@ def load_settings(
     """
     file = settings_file(config, environ)
     settings = Settings() if file is None else read_settings(file)
+    for field in ("listen", "probe_listen"):
+        name = f"HOROLOG_{field.upper()}"
+        if name in environ:
+            settings = replace(settings, **{field: _address(environ[name], name)})
     path = db if db is not None else environ.get("HOROLOG_DB")
     if path is None:
         return settings
@@ -85,6 +106,8 @@ def read_settings(file: Path) -> Settings:
     tables = _toml(file)
     problems: list[Problem] = []
     found: dict[str, object] = {"file": file, "base": file.parent}
+    if CONNECTIONS in tables:
+        found[CONNECTIONS] = _connections(tables.pop(CONNECTIONS), problems)
     for path, value in _leaves(tables, "", problems):
         field, read = _KEYS[path]
         try:
@@ -96,6 +119,17 @@ def read_settings(file: Path) -> Settings:
     if "db" in found:
         found["db"] = file.parent / str(found["db"])
     return replace(Settings(), **found)
+
+
+def _connections(value: object, problems: list[Problem]) -> tuple[AnyConnection, ...]:
+    """Return the connections of the settings; note what is wrong with them."""
+    from services.connections.reading import read_connections
+
+    try:
+        return read_connections(value, CONNECTIONS)
+    except BadInput as bad:
+        problems += bad.problems
+        return ()
 
 
 def _toml(file: Path) -> dict[str, object]:
@@ -136,7 +170,7 @@ def _leaves(
 
 def _unknown(key: str, prefix: str) -> Problem:
     """Return the refusal of a key that nobody reads, with the one that was probably meant."""
-    known = sorted({*_KEYS, *TABLES})
+    known = sorted({*_KEYS, *TABLES, CONNECTIONS})
     here = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
     elsewhere = [name for name in known if name.rpartition(".")[2] == key]
     named = shown(f"{prefix}{key}").strip('"')
@@ -167,6 +201,12 @@ def _patterns(value: object, path: str) -> tuple[str, ...]:
     return tuple(_text(part, f"{path}[{place}]") for place, part in enumerate(value))
 
 
+def _reload(value: object, path: str) -> str:
+    if value not in {"auto", "never"}:
+        raise BadInput.at(path, f'got {shown(value)} instead of "auto" or "never".')
+    return str(value)
+
+
 def _slots(value: object, path: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= SLOTS_MAX:
         raise BadInput.at(
@@ -194,22 +234,88 @@ def _mode(value: object, path: str) -> int:
     return int(value, 8)
 
 
+def _address(value: object, path: str) -> str:
+    """Return where to listen, as it is written."""
+    written = _text(value, path)
+    read_address(written, path)
+    return written
+
+
+def _retention(value: object, path: str) -> timedelta:
+    if not isinstance(value, str):
+        raise BadInput.at(
+            path, f"got {shown(value)} instead of a duration.", 'Write it as in "30d"'
+        )
+    kept = parse_duration(value, path=path)
+    if kept < timedelta(0):
+        raise BadInput.at(path, f"got {shown(value)}: nothing is kept for less than no time.")
+    return kept
+
+
+def _size(value: object, path: str) -> int:
+    """Return a number of bytes, written with its unit."""
+    found = SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        known = ", ".join(UNITS)
+        raise BadInput.at(
+            path, f"got {shown(value)} instead of a size.", f'As in "1GiB"; units: {known}'
+        )
+    return int(found[1]) * UNITS[found[2]]
+
+
 def _flag(value: object, path: str) -> bool:
     if not isinstance(value, bool):
         raise BadInput.at(path, f"got {shown(value)} instead of true or false.")
     return value
 
 
-TABLES = ("defaults", "services", "serve", "socket", "audit")
+def _commands(value: object, path: str) -> bool | tuple[str, ...]:
+    """Return which programs may be started: all, none, or those at these absolute paths."""
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, list):
+        raise BadInput.at(
+            path,
+            f"got {shown(value)} instead of true, false or a list of paths.",
+            'As in ["/usr/bin/pg_dump"]',
+        )
+    paths = _patterns(value, path)
+    for place, part in enumerate(paths):
+        if not part.startswith("/"):
+            raise BadInput.at(f"{path}[{place}]", f"{shown(part)} is not an absolute path.")
+    return paths
+
+
+CONNECTIONS = "connections"  # a table whose keys are the user's own names
+TABLES = (
+    "defaults",
+    "services",
+    "serve",
+    "http",
+    "socket",
+    "audit",
+    "retention",
+    "commands",
+    "http_request",
+)
 _KEYS: dict[str, tuple[str, Callable[[object, str], object]]] = {
     "db": ("db", _text),
     "display_timezone": ("display_timezone", _zone),
     "defaults.timezone": ("timezone", _zone),
     "services.load": ("load", _patterns),
+    "services.reload": ("reload", _reload),
     "serve.slots": ("slots", _slots),
     "serve.stop_grace": ("stop_grace", _grace),
+    "http.listen": ("listen", _address),
+    "http.probe_listen": ("probe_listen", _address),
     "socket.mode": ("socket_mode", _mode),
     "socket.group": ("socket_group", _text),
+    "commands.allow": ("commands", _commands),
+    "http_request.allow_private": ("allow_private", _flag),
+    "http_request.allow_redirects": ("allow_redirects", _flag),
     "audit.require_reason": ("require_reason", _flag),
+    "retention.output": ("output_retention", _retention),
+    "retention.output_bytes": ("output_bytes", _size),
 }
 KEYS = tuple(_KEYS)
+FIELDS = {path: field for path, (field, _) in _KEYS.items()}

@@ -10,6 +10,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from scheduler.model.limits import SALT_BYTES
+
 # Linux counts a suspended machine's time here; elsewhere the monotonic clock has to do.
 SLEEPLESS_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -49,6 +51,11 @@ def uuid7(milliseconds: int, random: bytes) -> str:
     raw[8] = 0x80 | (raw[8] & 0x3F)
     text = raw.hex()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def new_salt(clock: Clock) -> bytes:
+    """Return bytes that nobody can guess, to stand before a private content."""
+    return bytes.fromhex(clock.random_hex(SALT_BYTES))
 
 
 class SystemClock:

@@ -10,9 +10,10 @@ from datetime import timedelta
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
-from scheduler.executor.clock import Clock
+from scheduler.executor.clock import Clock, new_salt
 from scheduler.log.contract import Log
-from scheduler.model.invocations import Invocation, Invoke, Outcome, Report, StopReason
+from scheduler.model.content import Payload, text_of
+from scheduler.model.invocations import Invocation, Invoke, Outcome, Report, StopReason, Wish
 from scheduler.model.jobs import RunId
 from scheduler.model.limits import STALE_ENTRIES_MAX, STOP_PATIENCE
 from scheduler.rules.state import RunState
@@ -32,34 +33,36 @@ class Out(NamedTuple):
 class Dispatch:
     """The attempts that are out, and when each must be back."""
 
-    def __init__(self, invoke: Invoke, clock: Clock, log: Log, report: Report) -> None:
+    def __init__(self, invoke: Invoke, clock: Clock, log: Log, report: Report, wish: Wish) -> None:
         self.invoke = invoke
         self.out: dict[Attempt, Out] = {}
         self._clock = clock
         self._log = log
         self._report = report
+        self._wish = wish
         self._deadlines: list[tuple[int, Attempt]] = []
 
     def start(self, runs: list[RunState], name_of: Callable[[RunState], str]) -> None:
         """Hand these attempts out; their starts are durable."""
         begun_ns = self._clock.monotonic_ns()
         invocations: list[Invocation] = []
+        lost: list[Outcome] = []
         for run in runs:
             attempt = (run.run, run.attempt)
             due_ns = begun_ns + nanoseconds(run.definition.timeout)
             self._expect(attempt, Out(run.epoch, begun_ns, due_ns))
-            invocations.append(self._invocation(run, name_of(run)))
-        self.invoke.start(invocations, self._report)
+            invocation = self._invocation(run, name_of(run))
+            if invocation.input_text is None and run.input is not None:
+                lost.append(without_input(run))
+            else:
+                invocations.append(invocation)
+        if lost:
+            self._report(lost)
+        self.invoke.start(invocations, self._report, self._wish)
 
     def _invocation(self, run: RunState, name: str) -> Invocation:
         definition = run.definition
         given = run.input
-        text = None
-        if given is not None:
-            text = given.text
-            if given.digest is not None:
-                content = self._log.content(given.digest)
-                text = None if content is None else content.decode()
         return Invocation(
             run=run.run,
             attempt=run.attempt,
@@ -73,9 +76,17 @@ class Dispatch:
             due_time=run.due_time,
             fire_time=run.fire_time,
             window_start=run.window_start,
-            input_text=text,
+            input_text=self._text_of(given),
             input_kind="text" if given is None else given.kind,
+            steps={step: self._text_of(result) for step, result in run.steps.items()},
+            salt=new_salt(self._clock) if definition.private else b"",
         )
+
+    def _text_of(self, payload: Payload | None) -> str | None:
+        """Return what a payload stands for; None when there is none, or its bytes were erased."""
+        if payload is None or payload.digest is None:
+            return None if payload is None else payload.text
+        return text_of(payload, self._log.content(payload.digest))
 
     def returned(self, outcome: Outcome) -> None:
         """Take an attempt off the list: its outcome is in."""
@@ -147,3 +158,15 @@ class Dispatch:
 def nanoseconds(length: timedelta) -> int:
     """Return a length in nanoseconds."""
     return length // timedelta(microseconds=1) * 1_000
+
+
+def without_input(run: RunState) -> Outcome:
+    """Return the end of an attempt whose input was erased: nothing does not stand in for it."""
+    return Outcome(
+        run=run.run,
+        attempt=run.attempt,
+        epoch=run.epoch,
+        kind="error",
+        error="the run's input was erased from the log",
+        fatal=True,
+    )

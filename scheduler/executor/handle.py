@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from scheduler.executor.clock import Clock
+from scheduler.executor.command_digest import digest_of_command
 from scheduler.executor.replay import last_run, replay
+from scheduler.executor.timings import APPEND_BOUNDS_S, Timings
 from scheduler.log.admit import whose
 from scheduler.log.contract import Appended, Log, Meta, Request, Write
 from scheduler.model import commands as c
 from scheduler.model import events as e
-from scheduler.model.content import Contents, digest_of
+from scheduler.model.content import Contents
 from scheduler.model.errors import Conflict, KeyReused
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import EVENTS_PER_APPEND_MAX
@@ -65,9 +66,10 @@ class Handle:
         self.timetable = restore() or Timetable()
         self.on_committed: Committed = _ignore
         self.on_failed: Failed = _ignore
-        self._known = Known(self._is_taken, code)
+        self._known = Known(self._is_taken, code, self._has_content)
         self.refolds = 0
         self.sent = 0  # requests so far; each is settled once, in order
+        self.appends = Timings(APPEND_BOUNDS_S)  # from sending a request until it is durable
         self._pending = _Gathered()
         self._asked: dict[str, tuple[Asker, Future[Answer]]] = {}  # by key, not yet durable
         replay(log, self.timetable)
@@ -105,6 +107,8 @@ class Handle:
                 return _done(Answer())
             self.flush()
             gathered = _Gathered(contents=contents or {})
+            if isinstance(command, c.EraseContent):
+                gathered.erased = erased_by(facts)
             self._fold(facts, gathered)
         appended = self._submit(gathered, meta=meta, key=key)
         answer: Future[Answer] = Future()
@@ -158,13 +162,23 @@ class Handle:
 
     # -- the executor's own decisions, gathered into one request a turn
 
-    def gather(self, command: c.AnyCommand, contents: Contents | None = None) -> list[Fact]:
-        """Decide and fold now, and append with the next flush; return the facts."""
+    def gather(
+        self,
+        command: c.AnyCommand,
+        contents: Contents | None = None,
+        outputs: Contents | None = None,
+    ) -> list[Fact]:
+        """Decide and fold now, and append with the next flush; return the facts.
+
+        `contents` are kept for good, `outputs` for a while.
+        """
         facts = decide(self.timetable, command, self.clock.now(), self._known)
         if facts:
             self._fold(facts, self._pending)
             if contents:
                 self._pending.contents.update(contents)
+            if outputs:
+                self._pending.outputs.update(outputs)
         return facts
 
     def flush(self) -> Future[Appended] | None:
@@ -198,25 +212,29 @@ class Handle:
         position = self.timetable.position - len(gathered.facts)
         parts = gathered.parts()
         for part in parts[:-1]:
-            self._send(part, Request(part.writes, meta, None, gathered.contents, position))
+            self._send(part, gathered.request(part.writes, meta, None, position))
             position += len(part.facts)
-        return self._send(
-            parts[-1], Request(parts[-1].writes, meta, key, gathered.contents, position)
-        )
+        return self._send(parts[-1], gathered.request(parts[-1].writes, meta, key, position))
 
     def _send(self, part: "_Gathered", request: Request) -> Future[Appended]:
         self.sent += 1
+        sent_ns = self.clock.monotonic_ns()
         appended = self.log.submit(request)
         facts = part.facts
-        appended.add_done_callback(lambda done: self._settle(done, facts))
+        appended.add_done_callback(lambda done: self._settle(done, facts, sent_ns))
         return appended
 
-    def _settle(self, done: Future[Appended], facts: Sequence[Fact]) -> None:
+    def _settle(self, done: Future[Appended], facts: Sequence[Fact], sent_ns: int) -> None:
         error = done.exception()
         if error is None:
+            self.appends.add(self.clock.monotonic_ns() - sent_ns)
             self.on_committed(facts)
         else:
             self.on_failed(error)
+
+    def _has_content(self, digest: str) -> bool:
+        state = self.log.content_state(digest)
+        return state is not None and state.size is not None
 
     def _is_taken(self, job: JobId, fire_time: datetime) -> bool:
         return self.log.version(fire_stream(fire_time, job)) > 0
@@ -229,6 +247,12 @@ class _Gathered:
         self.facts: list[Fact] = []
         self.writes: list[Write] = []
         self.contents: Contents = contents if contents is not None else {}
+        self.outputs: Contents = {}
+        self.erased: Sequence[str] = ()
+
+    def request(self, writes: Sequence[Write], meta: Meta, key: str | None, after: int) -> Request:
+        """Return the request for a part of this; all content goes with each of them."""
+        return Request(writes, meta, key, self.contents, after, self.outputs, self.erased)
 
     def parts(self) -> list["_Gathered"]:
         """Return this in pieces, each within the bound of one append."""
@@ -246,13 +270,14 @@ class _Gathered:
         return parts
 
 
-def digest_of_command(command: c.AnyCommand) -> str:
-    """Return the digest by which a repeated command is known: without the ids made for this try."""
-    if isinstance(command, c.DefineJob):
-        command = replace(command, job=JobId(""))
-    elif isinstance(command, c.TriggerJob):
-        command = replace(command, run="")
-    return digest_of(msgspec.json.encode(command))
+def erased_by(facts: Sequence[Fact]) -> list[str]:
+    """Return the digests whose bytes go with these facts."""
+    return [
+        digest
+        for fact in facts
+        if isinstance(fact.event, e.ContentErased)
+        for digest in fact.event.digests
+    ]
 
 
 def _ignore(_: object) -> None:

@@ -46,13 +46,15 @@ class Executor(Turns):
         stop_grace: timedelta = timedelta(seconds=20),
         alive: Alive = set,
         on_idle: Callable[[Handle], None] = lambda _: None,
+        only: RunId | None = None,
     ) -> None:
         """Prepare; nothing happens before `start` (or `take_up` and `turn`, by hand).
 
         `on_idle` is called at the end of each turn, on the deciding thread: snapshots are taken
-        there.
+        there. With `only`, that run is carried out and nothing else is decided: no fire time, no
+        other start.
         """
-        super().__init__(handle, invoke, clock, slots=slots, on_idle=on_idle)
+        super().__init__(handle, invoke, clock, slots=slots, on_idle=on_idle, only=only)
         self._identity = identity
         self._stop_grace = stop_grace
         self._alive = alive
@@ -114,6 +116,11 @@ class Executor(Turns):
             self._wind_down()
             self._close()
 
+    @property
+    def silence(self) -> timedelta:
+        """How long the deciding thread has not moved, by a clock that is never set."""
+        return timedelta(microseconds=(self._clock.monotonic_ns() - self._heartbeat_ns) // 1_000)
+
     def status(self) -> Status:
         """Return how the executor stands."""
         timetable = self.handle.timetable
@@ -134,6 +141,8 @@ class Executor(Turns):
             is_resting=self._watch.is_resting,
             is_stopping=self._is_stopping,
             fault=self._outbox.fault,
+            decided_at=self._decided_at,
+            silence=self.silence,
         )
 
     # -- taking up and leaving

@@ -37,6 +37,8 @@ class Status(NamedTuple):
     is_resting: bool  # after a forward jump of the clock
     is_stopping: bool
     fault: str | None  # why nothing can be decided
+    decided_at: datetime  # when it last could, but for a clock behind the log
+    silence: timedelta  # since the heartbeat, by a clock that is never set
 
 
 class Wish(NamedTuple):
@@ -49,6 +51,11 @@ class Wish(NamedTuple):
     stream: str | None
     answer: Future[Answer]
     tries: int = 0
+
+    @property
+    def is_of_attempt(self) -> bool:
+        """Whether a running attempt asks, and no person."""
+        return self.meta.epoch is not None
 
     def is_wanted(self) -> bool:
         """Return whether whoever asked still waits; from now on the answer cannot be called off."""

@@ -10,7 +10,7 @@ from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.limits import PAGE_EVENTS_MAX
 from scheduler.model.streams import job_stream
-from scheduler.rules.state import JobState, RunState, evolve_job, evolve_run, opened
+from scheduler.rules.state import JobState, RunState, evolve_job, evolve_run, opened, opened_call
 from scheduler.rules.timetable import Timetable
 
 
@@ -48,6 +48,8 @@ def last_run(log: Log, stream: str, *, before: int | None = None) -> tuple[RunSt
         if isinstance(event, e.RunPlanned):
             definition = definition_of(log, event.job, until=one.position)
             run = opened(event, stream=stream, definition=definition, line=one.position)
+        elif isinstance(event, e.ServiceCalled):
+            run = opened_call(event, stream=stream)
         elif run is not None and isinstance(event, e.RunEvent):
             run = evolve_run(run, event)
     return None if run is None else (run, recorded[-1].version)

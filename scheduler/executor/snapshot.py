@@ -26,7 +26,8 @@ from scheduler.model.jobs import JobId, RunId
 from scheduler.model.limits import SNAPSHOT_EVENTS, SNAPSHOT_EVERY, SNAPSHOT_PATIENCE
 from scheduler.model.streams import SYSTEM, job_stream, skips_stream
 from scheduler.rules.state import JobState, RunState
-from scheduler.rules.timetable import SystemState, Timetable
+from scheduler.rules.system import SystemState
+from scheduler.rules.timetable import Timetable
 
 GENERATIONS = 2
 TABLES = """

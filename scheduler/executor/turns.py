@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 
+from scheduler.executor.asked import ask_for, before_outcomes, waits_for_disk
 from scheduler.executor.clock import Clock
 from scheduler.executor.dispatch import Dispatch
 from scheduler.executor.handle import Answer, Handle
@@ -25,7 +26,8 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.content import Contents, digest_of
 from scheduler.model.errors import Conflict, HorologError, Unreachable, VersionConflict
-from scheduler.model.invocations import Invoke, Outcome
+from scheduler.model.invocations import Invocation, Invoke, OnceWished, Outcome, StepDone
+from scheduler.model.jobs import RunId
 from scheduler.model.limits import IDLE_WAIT, WISH_TRIES_MAX
 from scheduler.rules.facts import Fact
 from scheduler.rules.state import RunState
@@ -51,14 +53,16 @@ class Turns:
         *,
         slots: int,
         on_idle: Callable[[Handle], None],
+        only: RunId | None = None,
     ) -> None:
         """Prepare; `on_idle` is called at the end of each turn."""
         self.handle = handle
         self.slots = slots
+        self._only = only  # the one run to carry out; nothing else is decided
         self._clock = clock
         self._on_idle = on_idle
         self._mailbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._dispatch = Dispatch(invoke, clock, handle.log, self._report)
+        self._dispatch = Dispatch(invoke, clock, handle.log, self._report, self._wish)
         self._outbox = Outbox(handle, clock)
         self._watch = ClockWatch(clock)
         self._allowed: list[Fact] = []  # durable, to be carried out
@@ -70,8 +74,14 @@ class Turns:
         self._has_more = False  # the last tick left something to decide
         self._tick_after_ns = 0
         self._heartbeat_at = clock.now()
+        self._heartbeat_ns = clock.monotonic_ns()
+        self._decided_at = self._heartbeat_at  # the last turn that could decide
         handle.on_committed = lambda facts: self._mailbox.put(Settled(facts, None))
         handle.on_failed = lambda error: self._mailbox.put(Settled((), error))
+
+    def _wish(self, invocation: Invocation, wished: StepDone | OnceWished) -> Future[None]:
+        """Take a running attempt's wish, from any thread; the future ends when it is durable."""
+        return ask_for(invocation, wished, handle=self.handle, clock=self._clock, put=self._put)
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
         self._mailbox.put(Reported(outcomes))
@@ -80,6 +90,7 @@ class Turns:
         """Do what came in and what fell due, waiting at most `wait_s` for something to come."""
         self._take_in(wait_s)
         self._heartbeat_at = self._clock.now()
+        self._heartbeat_ns = self._clock.monotonic_ns()
         self._outcomes += self._dispatch.overdue()
         if (lost := self._outbox.mend()) is not None:
             self._outcomes = lost + self._outcomes
@@ -88,6 +99,8 @@ class Turns:
             self._carry_out()
             self._look_at_clock()
             self._decide()
+            if self._outbox.fault is None and not self._watch.is_resting:
+                self._decided_at = self._heartbeat_at
             if self._is_stopping or not self._outbox.is_full:
                 self._outbox.flush()
         elif self._outbox.is_halted:
@@ -97,10 +110,12 @@ class Turns:
     def _decide(self) -> None:
         """Record outcomes, answer wishes, decide what is due; none of it on a doubtful clock."""
         if self._watch.is_resting and not self._is_stopping:
-            self._refuse_wishes(Conflict(RESTING))
+            self._refuse_people(Conflict(RESTING))
             return
+        of_attempts, self._wishes = before_outcomes(self._wishes)
+        self._answer(of_attempts)
         self._record_outcomes()
-        self._answer_wishes()
+        self._answer_people()
         self._tick()
 
     def _halt(self) -> None:
@@ -180,21 +195,25 @@ class Turns:
             return
         outcomes, self._outcomes = self._outcomes, []
         contents: Contents = {}
+        outputs: Contents = {}
         for outcome in outcomes:
             contents.update(outcome.contents)
             if outcome.output is not None:
                 encoded = outcome.output.text.encode()
-                contents[digest_of(encoded)] = encoded
-        self.handle.gather(c.RecordOutcomes(outcomes=tuple(outcomes)), contents)
+                outputs[digest_of(encoded)] = encoded
+        self.handle.gather(c.RecordOutcomes(outcomes=tuple(outcomes)), contents, outputs)
         self._outbox.keep(outcomes)
 
-    def _answer_wishes(self) -> None:
+    def _answer_people(self) -> None:
+        if self._is_stopping:
+            self._refuse_people(Conflict(STOPPING))
         wishes, self._wishes = self._wishes, []
+        self._answer(wishes)
+
+    def _answer(self, wishes: list[Wish]) -> None:
         for wish in wishes:
             command, meta, key, contents, stream, answer, _ = wish
             try:
-                if self._is_stopping:
-                    raise Conflict(STOPPING)
                 told = self.handle.ask(
                     command, meta=meta, key=key, contents=contents, stream=stream
                 )
@@ -208,6 +227,8 @@ class Turns:
         error = done.exception()
         if error is None:
             wish.answer.set_result(done.result())
+        elif wish.is_of_attempt and waits_for_disk(error):
+            self._put(wish._replace(tries=1))
         elif isinstance(error, VersionConflict) and wish.tries < WISH_TRIES_MAX:
             self._put(wish._replace(tries=wish.tries + 1))
         else:
@@ -221,7 +242,10 @@ class Turns:
             return
         self._has_more = False
         timetable = self.handle.timetable
-        wish = c.Tick(slots=self.slots, epoch=timetable.system.epoch)
+        epoch = timetable.system.epoch
+        wish: c.Tick | c.StartRun = c.Tick(slots=self.slots, epoch=epoch)
+        if self._only is not None:
+            wish = c.StartRun(run=self._only, epoch=epoch)
         decided = 0
         for _ in range(STEPS_PER_TURN):
             facts = self.handle.gather(wish)
@@ -249,7 +273,7 @@ class Turns:
             gap_s = (self._tick_after_ns - now_ns) / 1e9
             if self._has_more:
                 waits.append(gap_s)
-            elif at is not None:
+            elif at is not None and self._only is None:
                 waits.append(max((at - self._clock.now()).total_seconds(), gap_s))
         return max(min(waits), 0.0)
 
@@ -270,6 +294,14 @@ class Turns:
                 message.answer.set_exception(Conflict(STOPPING))
             elif isinstance(message, Called):
                 message.carry_out()
+
+    def _refuse_people(self, error: HorologError) -> None:
+        """Refuse what people ask; what running attempts ask for is answered to the end."""
+        wishes = self._wishes
+        self._wishes = [wish for wish in wishes if wish.is_of_attempt]
+        for wish in wishes:
+            if not wish.is_of_attempt:
+                wish.answer.set_exception(error)
 
     def _refuse_wishes(self, error: HorologError) -> None:
         wishes, self._wishes = self._wishes, []

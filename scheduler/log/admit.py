@@ -7,7 +7,7 @@ through two questions handed in (a stream's version, a key's use) and writes not
 does not commit a batch forgets it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -18,9 +18,9 @@ from scheduler.log.contract import Appended, Head, Meta, Request
 from scheduler.model.content import Contents, digest_of
 from scheduler.model.errors import BadInput, KeyReused, VersionConflict
 from scheduler.model.limits import (
+    CONTENT_BYTES_MAX,
     EVENTS_PER_APPEND_MAX,
     KEY_CHARS_MAX,
-    RESULT_BYTES_MAX,
     STREAM_CHARS_MAX,
 )
 
@@ -39,6 +39,8 @@ class Prepared(NamedTuple):
     key: str | None
     who: tuple[str, str | None]  # actor and digest of the command: whose the key is
     contents: Contents
+    outputs: Contents
+    erased: Sequence[str]
     size: int  # bytes, with the content
     after: int | None = None  # the position it must follow
 
@@ -89,7 +91,9 @@ def prepare(request: Request, codec: Codec) -> Prepared:
         key=request.key,
         who=(meta.actor, meta.digest),
         contents=request.contents,
-        size=size + _content_size(request.contents),
+        outputs=request.outputs,
+        erased=request.erased,
+        size=size + _content_size(request.contents) + _content_size(request.outputs),
         after=request.after,
     )
 
@@ -102,11 +106,11 @@ def _check_name(name: str, path: str, chars_max: int) -> None:
 def _content_size(contents: Contents) -> int:
     size = 0
     for digest, content in contents.items():
-        if len(content) > RESULT_BYTES_MAX:
+        if len(content) > CONTENT_BYTES_MAX:
             raise BadInput.at(
                 "$.contents",
-                f"a content is {len(content):,} bytes; at most {RESULT_BYTES_MAX:,}"
-                " (RESULT_BYTES_MAX)",
+                f"a content is {len(content):,} bytes; at most {CONTENT_BYTES_MAX:,}"
+                " (CONTENT_BYTES_MAX)",
             )
         if digest != digest_of(content):
             raise BadInput.at("$.contents", f"the content under {digest!r} has another digest")
@@ -133,6 +137,8 @@ class Batch:
         """
         self.rows: list[Row] = []
         self.contents: Contents = {}
+        self.outputs: Contents = {}
+        self.erased: dict[str, None] = {}  # once the content of this batch is written
         self.size = 0  # bytes of bodies and content
         self.versions: dict[str, int] = {}  # of the streams written by this batch
         self.head = head
@@ -163,9 +169,17 @@ class Batch:
         last = self.head.position
         if key is not None:
             self._keys[key] = KeyUse(first, last, prepared.who)
-        self.contents.update(prepared.contents)
+        if prepared.contents or prepared.outputs or prepared.erased:
+            self._add_content(prepared)
         self.size += prepared.size
         return Appended(first, last)
+
+    def _add_content(self, prepared: Prepared) -> None:
+        for digest in (*prepared.contents, *prepared.outputs):
+            self.erased.pop(digest, None)  # named again, it stands again
+        self.contents.update(prepared.contents)
+        self.outputs.update(prepared.outputs)
+        self.erased.update(dict.fromkeys(prepared.erased))
 
     def _expect(self, prepared: Prepared) -> dict[str, int]:
         fresh: dict[str, int] = {}

@@ -32,6 +32,8 @@ from scheduler.model.events import (
     JobRevised,
     RunPlanned,
     RunSucceeded,
+    ServiceCalled,
+    StepCompleted,
 )
 from scheduler.model.limits import ENVELOPES_KEPT_MAX, EVENT_BYTES_MAX
 
@@ -217,20 +219,26 @@ def _refused(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON number")
 
 
+def payload_in(event: AnyEvent) -> Payload | None:
+    """Return the input, result, traceback or output that an event holds or names."""
+    match event:
+        case RunPlanned(input=payload) | ServiceCalled(input=payload):
+            return payload
+        case RunSucceeded(result=payload) | StepCompleted(result=payload):
+            return payload
+        case AttemptFailed(detail=payload):
+            return payload
+        case JobDefined(definition=definition) | JobRevised(definition=definition):
+            return definition.input
+        case AttemptLogged():
+            return Payload(digest=event.digest, size=event.size, head=event.head)
+        case _:
+            return None
+
+
 def digests_of(event: AnyEvent) -> list[str]:
     """Return the digests of the content an event names."""
-    payload: Payload | None = None
-    match event:
-        case (
-            RunPlanned(input=payload) | RunSucceeded(result=payload) | AttemptFailed(detail=payload)
-        ):
-            pass
-        case JobDefined(definition=definition) | JobRevised(definition=definition):
-            payload = definition.input
-        case AttemptLogged(digest=digest):
-            return [digest]
-        case _:
-            return []
+    payload = payload_in(event)
     return [payload.digest] if payload is not None and payload.digest is not None else []
 
 

@@ -10,13 +10,14 @@ What may go wrong, and what it means:
   written again until a restart reads it.
 
 Streams that begin with `fire/`, `call/` or `job/` are new when they are expected to be: their
-version is not looked up, for the unique index refuses a second beginning. Then the batch is done again with
-every version looked up, so that only the guilty request fails.
+version is not looked up, for the unique index refuses a second beginning. Then the batch is done
+again with every version looked up, so that only the guilty request fails.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from scheduler.log import faults, rows
 from scheduler.log.admit import Batch, Prepared
 from scheduler.log.codec import Codec
 from scheduler.log.contract import Appended, Nanoseconds
+from scheduler.log.retention import Step, Upkeep
 from scheduler.model.errors import HorologError, Outpaced, StaleEpoch, StorageFailed
 from scheduler.model.limits import STREAMS_KEPT_MAX
 
@@ -38,14 +40,13 @@ class Append(NamedTuple):
     future: Future[Appended]
 
 
-class Erasure(NamedTuple):
-    """Content that waits to be erased."""
+class Purge(NamedTuple):
+    """Someone who waits until what was erased is gone; told how many contents went."""
 
-    digest: str
-    future: Future[bool]
+    future: Future[int]
 
 
-Waiting = Append | Erasure
+Waiting = Append | Purge
 Settle = Callable[[], None]  # gives one request its answer
 
 
@@ -76,9 +77,17 @@ class Committer:
     """Commits batches through one connection, on one thread, while the file is as it left it."""
 
     def __init__(
-        self, db: sqlite3.Connection, real: Path, *, clock_ns: Nanoseconds, codec: Codec
+        self,
+        db: sqlite3.Connection,
+        real: Path,
+        *,
+        clock_ns: Nanoseconds,
+        codec: Codec,
+        upkeep: Upkeep[int],
     ) -> None:
         self._db = db
+        self._upkeep = upkeep
+        self._shelf = rows.ContentShelf(db)
         self._real = real
         self._file = _identity(real)
         self._clock_ns = clock_ns
@@ -87,19 +96,38 @@ class Committer:
         self._versions = Versions()
         self.ended: HorologError | None = None  # why nothing is written until a restart
 
-    def commit(self, waiting: Sequence[Waiting]) -> tuple[list[Settle], int, int]:
+    def commit(self, waiting: Sequence[Append]) -> tuple[list[Settle], int, int]:
         """Write what the requests ask for; return the answers, and events and bytes written.
 
         Raises: StorageFailed, StaleEpoch; the batch has failed whole, and `ended` says whether for
         ever.
         """
-        if self.ended is not None:
-            raise again(self.ended)
-        try:
+        with self._explaining():
             try:
                 return self._attempt(waiting, look_up=False)
             except sqlite3.IntegrityError:
                 return self._attempt(waiting, look_up=True)
+
+    def purge(self, now_ns: int) -> Step[int]:
+        """Remove some content whose time is over, in a transaction of its own; return what went.
+
+        Raises: as `commit`.
+        """
+        with self._explaining():
+            step = self._upkeep.step(self._shelf, now_ns)
+            if step.keys:
+                with self._transaction():
+                    self._shelf.remove(step.keys)
+            self._upkeep.done(step, now_ns)
+            return step
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Turn an error of SQLite into ours, and note whether anything may be written again."""
+        if self.ended is not None:
+            raise again(self.ended)
+        try:
+            yield
         except sqlite3.Error as error:
             self._versions.clear()
             failure = StorageFailed(faults.sentence(error, self._real), in_doubt=False)
@@ -107,33 +135,47 @@ class Committer:
                 self.ended = failure
             raise failure from error
 
-    def _attempt(
-        self, waiting: Sequence[Waiting], *, look_up: bool
-    ) -> tuple[list[Settle], int, int]:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit what is written within, if the file is as this writer left it."""
         self._check_file()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._check_head()
-            batch = Batch(
-                self.head,
-                self._recorded_ns,
-                self._clock_ns(),
-                version_of=self._looked_up if look_up else self._version_of,
-                key_use=lambda key: rows.key_use(self._db, key, self._codec),
-            )
-            settles = [self._admit(batch, request) for request in waiting]
-            rows.insert(self._db, batch.rows, batch.contents)
+            yield
         except BaseException:
             self._roll_back()
             raise
         self._finish()
+
+    def _attempt(
+        self, waiting: Sequence[Append], *, look_up: bool
+    ) -> tuple[list[Settle], int, int]:
+        now_ns = self._clock_ns()
+        with self._transaction():
+            batch = Batch(
+                self.head,
+                self._recorded_ns,
+                now_ns,
+                version_of=self._looked_up if look_up else self._version_of,
+                key_use=lambda key: rows.key_use(self._db, key, self._codec),
+            )
+            settles = [self._admit(batch, request) for request in waiting]
+            self._write_content(batch, now_ns)
+            rows.insert(self._db, batch.rows)
         self.head, self._recorded_ns = batch.head, batch.recorded_ns
         self._versions.update(batch.versions)
+        self._upkeep.stored(sum(map(len, batch.outputs.values())))
         return settles, len(batch.rows), batch.size
 
-    def _admit(self, batch: Batch, request: Waiting) -> Settle:
-        if isinstance(request, Erasure):
-            return partial(request.future.set_result, rows.erase(self._db, request.digest))
+    def _write_content(self, batch: Batch, now_ns: int) -> None:
+        """Keep what the batch brings; what is both output and more than that is kept for good."""
+        rows.insert_content(self._db, batch.contents, None)
+        if batch.outputs:
+            rows.insert_content(self._db, batch.outputs, self._upkeep.kept_until_ns(now_ns))
+        rows.mark_erased(self._db, batch.erased)
+
+    def _admit(self, batch: Batch, request: Append) -> Settle:
         try:
             return partial(request.future.set_result, batch.admit(request.prepared))
         except Outpaced as refusal:

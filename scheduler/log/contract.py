@@ -15,19 +15,20 @@ Promises, each held by the conformance suite that every engine passes
    `KeyReused`.
 5. Positions are 1, 2, 3 ...; versions of a stream are 1, 2, 3 ...; `recorded_at` never falls, save
    at `clock-accepted`.
-6. What is stored never changes.
+6. What is stored never changes. Content may lose its bytes, in two ways: output, when its time is
+   over or there is too much of it; any, when it is erased by the event that tells so.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from scheduler.model.content import Contents
 from scheduler.model.events import AnyEvent
-from scheduler.model.limits import PAGE_EVENTS_MAX
+from scheduler.model.limits import OUTPUT_KEPT, OUTPUT_KEPT_BYTES, PAGE_EVENTS_MAX
 
 Nanoseconds = Callable[[], int]  # the wall clock as the writer sees it, UTC since 1970
 
@@ -63,6 +64,8 @@ class Request(NamedTuple):
     contents: Contents = {}
     after: int | None = None  # refuse unless it lands right after this position: the writer has
     # read the whole log, and nothing before it failed
+    outputs: Contents = {}  # kept for a while; what is kept for good anyway stays so
+    erased: Sequence[str] = ()  # digests whose bytes go, whoever else names them
 
 
 class Appended(NamedTuple):
@@ -71,6 +74,21 @@ class Appended(NamedTuple):
     first: int
     last: int
     repeated: bool = False  # the key was seen before; nothing was written now
+
+
+class Retention(NamedTuple):
+    """How long output is kept after its event, and how much of it in all: the oldest goes first."""
+
+    output: timedelta = OUTPUT_KEPT
+    output_bytes: int = OUTPUT_KEPT_BYTES
+
+
+class ContentState(NamedTuple):
+    """What the log can say of a content it has heard of."""
+
+    size: int | None  # bytes; None: they are gone
+    kept_until: datetime | None = None  # of output, if it was not erased; None: for good
+    is_erased: bool = False
 
 
 class Recorded(Struct, frozen=True, gc=False):
@@ -170,12 +188,18 @@ class Log(Protocol):
         ...
 
     def content(self, digest: str) -> bytes | None:
-        """Return the bytes under `digest`; None when unknown or erased."""
+        """Return the bytes under `digest`; None when unknown, erased or no longer kept."""
         ...
 
-    def erase(self, digest: str) -> bool:
-        """Remove the bytes under `digest` for good; False when there were none. The digest stays.
+    def content_state(self, digest: str) -> ContentState | None:
+        """Return whether the bytes under `digest` are there; None when it was never heard of."""
+        ...
 
+    def purge(self) -> int:
+        """Remove the bytes of erased content, and of output whose time was over at the last look.
+
+        They are unreadable before; a writer also does this by itself, now and then and in small
+        steps. Whoever must know that they are gone waits here. Returns how many contents went.
         Raises: StorageFailed, StaleEpoch.
         """
         ...

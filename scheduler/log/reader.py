@@ -14,7 +14,8 @@ from threading import BoundedSemaphore
 
 from scheduler.log import faults, rows
 from scheduler.log.codec import Codec, Columns
-from scheduler.log.contract import Appended, Head, Report
+from scheduler.log.contract import Appended, ContentState, Head, Report
+from scheduler.log.retention import state_of
 from scheduler.log.schema import READER_PRAGMAS, Connect, configure, uri_of
 from scheduler.log.verify import Links, check_content
 from scheduler.model.errors import Damaged, Unreachable
@@ -104,6 +105,12 @@ class Reader:
         """Return the bytes under `digest`."""
         with self.connection() as db:
             return rows.content(db, digest)
+
+    def content_state(self, digest: str) -> ContentState | None:
+        """Return whether the bytes under `digest` are there; None when it was never heard of."""
+        with self.connection() as db:
+            found = rows.content_state(db, digest)
+        return None if found is None else state_of(*found)
 
     def verify(self, after: int, trusted: bytes | None) -> Report:
         """Follow the chain to the head, page by page, and compare all content with its digests."""

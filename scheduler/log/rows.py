@@ -6,12 +6,13 @@ between two pages.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from scheduler.log.admit import KeyUse, Row, whose
 from scheduler.log.chain import FIRST
 from scheduler.log.codec import Codec, Columns
 from scheduler.log.contract import Head
+from scheduler.log.retention import ERASED_NS
 from scheduler.model.content import Contents
 
 _LAST = 2**63 - 1  # no position is behind it
@@ -21,20 +22,29 @@ FROM log WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"""
 _STREAM_PAGE = """
 SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key
 FROM log WHERE stream = ? AND position > ? AND position <= ? ORDER BY version LIMIT ?"""
+_PUT_CONTENT = """
+INSERT INTO content(digest, bytes, kept_until) VALUES (?, ?, ?)
+ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes,
+  kept_until = CASE WHEN excluded.kept_until IS NOT NULL AND kept_until IS NOT NULL
+    THEN max(excluded.kept_until, kept_until) END
+WHERE bytes IS NULL OR kept_until IS NOT NULL"""
 _LINKED_PAGE = """
 SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key, hash
 FROM log WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"""
 
 
-def insert(db: sqlite3.Connection, rows: Sequence[Row], contents: Contents) -> None:
-    """Append the rows, and the content they name; content that was erased stands again."""
-    for digest, content in contents.items():
-        db.execute(
-            "INSERT INTO content(digest, bytes) VALUES (?, ?)"
-            " ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes WHERE bytes IS NULL",
-            (bytes.fromhex(digest), content),
-        )
+def insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Append the rows."""
     db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def insert_content(db: sqlite3.Connection, contents: Contents, kept_until_ns: int | None) -> None:
+    """Keep content up to an instant, for good when there is none; what is gone stands again.
+
+    What is there already is kept for as long as it is wanted longest.
+    """
+    for digest, content in contents.items():
+        db.execute(_PUT_CONTENT, (bytes.fromhex(digest), content, kept_until_ns))
 
 
 def head(db: sqlite3.Connection) -> tuple[Head, int]:
@@ -96,9 +106,10 @@ def streams(db: sqlite3.Connection, first: str, before: str, limit: int) -> list
 
 
 def content(db: sqlite3.Connection, digest: str) -> bytes | None:
-    """Return the bytes under `digest`; None when unknown or erased."""
+    """Return the bytes under `digest`; None when unknown, erased or no longer kept."""
     row = db.execute(
-        "SELECT bytes FROM content WHERE digest = ?", (bytes.fromhex(digest),)
+        "SELECT bytes FROM content WHERE digest = ? AND kept_until IS NOT ?",
+        (bytes.fromhex(digest), ERASED_NS),
     ).fetchone()
     found: bytes | None = row and row[0]
     return found
@@ -124,10 +135,47 @@ def contents(db: sqlite3.Connection) -> Iterator[tuple[str, bytes | None]]:
         yield row[1].hex(), row[2]
 
 
-def erase(db: sqlite3.Connection, digest: str) -> bool:
-    """Remove the bytes under `digest`; False when there were none."""
-    changed = db.execute(
-        "UPDATE content SET bytes = NULL WHERE digest = ? AND bytes IS NOT NULL",
-        (bytes.fromhex(digest),),
-    )
-    return changed.rowcount > 0
+def content_state(db: sqlite3.Connection, digest: str) -> tuple[int | None, int | None] | None:
+    """Return the size of a content, None when its bytes are gone, and until when it is kept."""
+    row: tuple[int | None, int | None] | None = db.execute(
+        "SELECT length(bytes), kept_until FROM content WHERE digest = ?", (bytes.fromhex(digest),)
+    ).fetchone()
+    return row
+
+
+def mark_erased(db: sqlite3.Connection, digests: Iterable[str]) -> None:
+    """Make content unreadable at once; its bytes go with the next purge."""
+    for digest in digests:
+        db.execute(
+            "UPDATE content SET kept_until = ? WHERE digest = ?", (ERASED_NS, bytes.fromhex(digest))
+        )
+
+
+class ContentShelf:
+    """The content table, as `retention` sees it: keys are rowids."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def past(self, until_ns: int, limit: int) -> list[tuple[int, int]]:
+        """Return key and size of what is kept until then at most, the soonest over first."""
+        return self._db.execute(
+            "SELECT rowid, length(bytes) FROM content WHERE kept_until <= ? AND bytes IS NOT NULL"
+            " ORDER BY kept_until LIMIT ?",
+            (until_ns, limit),
+        ).fetchall()
+
+    def output_bytes(self) -> int:
+        """Return the size of all that is not kept for good; it is read from the index alone."""
+        row = self._db.execute(
+            "SELECT coalesce(sum(length(bytes)), 0) FROM content"
+            " WHERE kept_until IS NOT NULL AND bytes IS NOT NULL"
+        ).fetchone()
+        size: int = row[0]
+        return size
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Remove the bytes of these; their digests stay."""
+        self._db.executemany(
+            "UPDATE content SET bytes = NULL WHERE rowid = ?", [(key,) for key in keys]
+        )

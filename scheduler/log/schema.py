@@ -6,7 +6,9 @@ REPLACE` deletes rows without asking a delete trigger: the insert itself is refu
 of it exists. A tool that rebuilds a table drops them without a word, so `faults` compares the
 schema with what stands here whenever a log is opened.
 
-Content may lose its bytes (erased) and regain the same ones; it never changes to others.
+Content may lose its bytes (erased, or kept long enough) and regain the same ones; it never changes
+to others. `kept_until` is in nanoseconds, NULL for good, 0 when it was erased; the index over it
+holds only what has bytes to lose.
 """
 
 import os
@@ -42,6 +44,9 @@ CREATE TABLE log(
 CREATE UNIQUE INDEX log_request_key ON log(request_key) WHERE request_key IS NOT NULL""",
     "content": """
 CREATE TABLE content(digest BLOB PRIMARY KEY, bytes BLOB, kept_until INTEGER) STRICT""",
+    "content_kept": """
+CREATE INDEX content_kept ON content(kept_until, length(bytes))
+WHERE kept_until IS NOT NULL AND bytes IS NOT NULL""",
     "log_only_appends": """
 CREATE TRIGGER log_only_appends BEFORE INSERT ON log
 WHEN NEW.position IS NOT (SELECT coalesce(max(position), 0) + 1 FROM log)

@@ -17,15 +17,17 @@ from scheduler.log import faults, place, rows, schema
 from scheduler.log.admit import Batch, prepare
 from scheduler.log.chain import FIRST
 from scheduler.log.codec import Codec
-from scheduler.log.commit import Append, Erasure
+from scheduler.log.commit import Append, Purge
 from scheduler.log.contract import (
     Appended,
+    ContentState,
     Head,
     Meta,
     Nanoseconds,
     Recorded,
     Report,
     Request,
+    Retention,
     Write,
 )
 from scheduler.log.reader import Reader
@@ -84,6 +86,7 @@ class SqliteLog:
         unowned: bool = False,
         connect: schema.Connect = schema.connect,
         codec: Codec | None = None,
+        retention: Retention | None = None,
     ) -> "SqliteLog":
         """Open the log at `path`: for writing when a clock is handed in, else for reading only.
 
@@ -104,7 +107,7 @@ class SqliteLog:
             log._identity = log._read_identity()
             reader.check_end()
             if clock_ns is not None:
-                log._start_writer(clock_ns, connect)
+                log._start_writer(clock_ns, connect, retention or Retention())
         except BaseException:
             reader.close()
             raise
@@ -116,13 +119,20 @@ class SqliteLog:
                 return recorded.event.identity
         raise Damaged("The log is damaged: it does not begin with log-created", position=1)
 
-    def _start_writer(self, clock_ns: Nanoseconds, connect: schema.Connect) -> None:
+    def _start_writer(
+        self, clock_ns: Nanoseconds, connect: schema.Connect, retention: Retention
+    ) -> None:
         try:
             db = connect(schema.uri_of(self.path, mode="rw"))
             try:
                 schema.configure(db, schema.WRITER_PRAGMAS)
                 self._writer = Writer(
-                    db, self.path, clock_ns=clock_ns, codec=self._codec, grown=self._tell
+                    db,
+                    self.path,
+                    clock_ns=clock_ns,
+                    codec=self._codec,
+                    retention=retention,
+                    grown=self._tell,
                 )
             except BaseException:
                 db.close()
@@ -209,13 +219,17 @@ class SqliteLog:
         return self._reader.find(key)
 
     def content(self, digest: str) -> bytes | None:
-        """Return the bytes under `digest`; None when unknown or erased."""
+        """Return the bytes under `digest`; None when unknown, erased or no longer kept."""
         return self._reader.content(digest)
 
-    def erase(self, digest: str) -> bool:
-        """Remove the bytes under `digest` for good; False when there were none."""
-        future: Future[bool] = Future()
-        self._writing().put(Erasure(digest, future))
+    def content_state(self, digest: str) -> ContentState | None:
+        """Return whether the bytes under `digest` are there; None when it was never heard of."""
+        return self._reader.content_state(digest)
+
+    def purge(self) -> int:
+        """Remove the bytes of erased content, and of output whose time is over."""
+        future: Future[int] = Future()
+        self._writing().put(Purge(future))
         return future.result()
 
     def verify(self, *, after: int = 0, trusted: bytes | None = None) -> Report:
@@ -246,7 +260,7 @@ def _fill(real: Path, connect: schema.Connect, now_ns: int, request: Request) ->
             schema.configure(db, schema.WRITER_PRAGMAS)
             db.execute("BEGIN IMMEDIATE")
             schema.create_tables(db)
-            rows.insert(db, batch.rows, batch.contents)
+            rows.insert(db, batch.rows)
             db.execute("COMMIT")
         finally:
             db.close()

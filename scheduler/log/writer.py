@@ -6,20 +6,21 @@ in the order of the requests. What fails in a commit is `commit`'s; here a failu
 everyone who waited for that batch.
 
 Checkpoints run on this thread, after the answers: when enough was written, and when nothing has
-come for a while.
+come for a while. So does the removal of content whose time is over, one small step at a time.
 """
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from typing import NamedTuple
 
 from scheduler.log import faults
 from scheduler.log.codec import Codec
-from scheduler.log.commit import Append, Committer, Waiting, again
-from scheduler.log.contract import Head, Nanoseconds
+from scheduler.log.commit import Append, Committer, Purge, Waiting, again
+from scheduler.log.contract import Head, Nanoseconds, Retention
+from scheduler.log.retention import Upkeep
 from scheduler.log.wal import Wal
 from scheduler.model.errors import HorologError, StorageFailed, Unreachable
 from scheduler.model.limits import (
@@ -50,12 +51,17 @@ class Writer:
         *,
         clock_ns: Nanoseconds,
         codec: Codec,
+        retention: Retention,
         grown: Callable[[], None],
     ) -> None:
         """Begin at the head in the file; after each commit, `grown` is called on the thread."""
         self._db = db
         self._real = real
-        self._committer = Committer(db, real, clock_ns=clock_ns, codec=codec)
+        self._clock_ns = clock_ns
+        self._upkeep = Upkeep[int](retention, clock_ns())
+        self._committer = Committer(db, real, clock_ns=clock_ns, codec=codec, upkeep=self._upkeep)
+        self._asked: list[Purge] = []  # who waits for the end of a purge
+        self._purged = 0  # contents, since somebody asked
         self._wal = Wal(db, clock_ns)
         self._grown = grown
         self._failure: HorologError | None = None
@@ -122,9 +128,13 @@ class Writer:
 
     def _take(self) -> list[Waiting] | None:
         """Return what waits, [] when nothing came for a while, None at the end when closing."""
-        idle_s = CHECKPOINT_IDLE.total_seconds() if self._wal.has_frames else None
+        idle_s = self._upkeep.wait_s(self._clock_ns())
+        if self._wal.has_frames:
+            idle_s = min(idle_s, CHECKPOINT_IDLE.total_seconds())
         with self._filled:
             while not self._queue:
+                if self._asked:
+                    return []
                 if self._closing:
                     return None
                 if not self._filled.wait(idle_s) and not self._queue:
@@ -142,7 +152,11 @@ class Writer:
             return batch
 
     def _write(self, batch: list[Waiting]) -> None:
-        wanted = [request for request in batch if request.future.set_running_or_notify_cancel()]
+        running = [request for request in batch if request.future.set_running_or_notify_cancel()]
+        self._asked += [request for request in running if isinstance(request, Purge)]
+        wanted = [request for request in running if isinstance(request, Append)]
+        if not wanted:
+            return
         try:
             settles, events, size = self._committer.commit(wanted)
         except Exception as fault:  # noqa: BLE001  # whatever it is, nobody may wait for ever
@@ -154,7 +168,7 @@ class Writer:
             settle()
         self._grown()
 
-    def _fail(self, requests: list[Waiting], fault: Exception) -> None:
+    def _fail(self, requests: Sequence[Waiting], fault: Exception) -> None:
         if not isinstance(fault, HorologError):  # a defect of ours: the file's state is unknown
             fault = StorageFailed(f"the log's writer failed: {fault!r}", in_doubt=True)
         self._failure = fault
@@ -166,19 +180,44 @@ class Writer:
             request.future.set_exception(again(fault, key))
 
     def _tend(self, *, idle: bool) -> None:
+        self._purge()
         if self._committer.ended is not None:
             return
         try:
-            if idle:
-                self._wal.empty()
-            else:
+            if not idle or self._asked:
                 self._wal.checkpoint()
+            elif self._wal.has_frames:
+                self._wal.empty()
         except sqlite3.Error as error:
             if faults.is_passing(error):
                 self._wal.fell_behind()
             else:
                 self._failure = StorageFailed(faults.sentence(error, self._real), in_doubt=False)
                 self._committer.ended = self._failure
+
+    def _purge(self) -> None:
+        """Take a step of removing content whose time is over, when it is due or someone waits."""
+        now_ns = self._clock_ns()
+        if not (self._asked or self._upkeep.is_due(now_ns)):
+            return
+        if self._committer.ended is not None and not self._asked:
+            self._upkeep.put_off(now_ns)
+            return
+        try:
+            step = self._committer.purge(now_ns)
+        except Exception as fault:  # noqa: BLE001  # as in `_write`
+            self._upkeep.put_off(now_ns)
+            asked, self._asked = self._asked, []
+            self._fail(asked, fault)
+            return
+        if step.keys:
+            self._wal.wrote(0, step.size)  # what is freed is overwritten
+            self._purged += len(step.keys)
+            return
+        asked, self._asked = self._asked, []
+        purged, self._purged = self._purged, 0
+        for request in asked:
+            request.future.set_result(purged)
 
 
 def _events(request: Waiting) -> int:

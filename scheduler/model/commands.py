@@ -5,14 +5,15 @@ so that deciding stays pure and asking twice is the same wish. `RecordOutcomes`,
 `System...` wishes come from the executor itself.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
 
 from scheduler.model.content import Payload
 from scheduler.model.invocations import Outcome
-from scheduler.model.jobs import Definition, JobId, Missed, RunId
+from scheduler.model.jobs import Definition, Isolation, JobId, Missed, RunId
+from scheduler.model.system_events import FarEnd
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="command", tag="command"):
@@ -90,6 +91,26 @@ class ResolveRun(Command, frozen=True, kw_only=True, tag="resolve-run"):
     verdict: Literal["succeeded", "failed", "retry"]
 
 
+class CallService(Command, frozen=True, kw_only=True, tag="call-service"):
+    """Run a service once, with no job behind it."""
+
+    run: RunId
+    service: str
+    input: Payload | None = None
+    timeout: timedelta = timedelta(hours=1)
+    isolation: Isolation = "thread"
+
+
+class RecordStep(Command, frozen=True, kw_only=True, tag="record-step"):
+    """A step of the open attempt is done."""
+
+    run: RunId
+    attempt: int
+    epoch: int
+    name: str
+    result: Payload | None
+
+
 class PauseSystem(Command, frozen=True, kw_only=True, tag="pause-system"):
     """Stop deciding for every job."""
 
@@ -100,8 +121,28 @@ class ResumeSystem(Command, frozen=True, kw_only=True, tag="resume-system"):
     missed: Missed = "skip"
 
 
+class NoteBackup(Command, frozen=True, kw_only=True, tag="note-backup"):
+    """Record that a verified copy was made."""
+
+    position: int
+    hash: str
+    file: str
+
+
+class NoteRestore(Command, frozen=True, kw_only=True, tag="note-restore"):
+    """Record that this log is a copy put back, and leave everything paused."""
+
+    file: str
+
+
 class AcceptClock(Command, frozen=True, kw_only=True, tag="accept-clock"):
     """Vouch for a clock that stands behind the log."""
+
+
+class EraseContent(Command, frozen=True, kw_only=True, tag="erase-content"):
+    """Remove what stands under these digests for good; what is not there changes nothing."""
+
+    digests: tuple[str, ...]  # at most DIGESTS_PER_WISH_MAX
 
 
 class StartSystem(Command, frozen=True, kw_only=True, tag="start-system"):
@@ -123,6 +164,20 @@ class NoteClockJump(Command, frozen=True, kw_only=True, tag="note-clock-jump"):
     was: datetime
 
 
+class NoteSettings(Command, frozen=True, kw_only=True, tag="note-settings"):
+    """Record under which settings this server runs."""
+
+    digest: str
+    connections: tuple[FarEnd, ...] = ()
+
+
+class NoteServices(Command, frozen=True, kw_only=True, tag="note-services"):
+    """Record which services there are from now on."""
+
+    services: dict[str, str | None]  # name -> digest of its source
+    failures: tuple[str, ...] = ()
+
+
 class SettleRun(Command, frozen=True, kw_only=True, tag="settle-run"):
     """Settle a run whose attempt an older epoch left open, or whose thread died with it."""
 
@@ -134,6 +189,13 @@ class Tick(Command, frozen=True, kw_only=True, tag="tick"):
     """Decide what time has brought: expiries, fire times, starts, in one bounded step."""
 
     slots: int  # attempts at once
+    epoch: int
+
+
+class StartRun(Command, frozen=True, kw_only=True, tag="start-run"):
+    """Start this run and nothing else: what a command that carries out its own call decides."""
+
+    run: RunId
     epoch: int
 
 
@@ -154,13 +216,21 @@ AnyCommand = (
     | CancelRun
     | RetryRun
     | ResolveRun
+    | CallService
+    | RecordStep
     | PauseSystem
     | ResumeSystem
     | AcceptClock
+    | NoteBackup
+    | NoteRestore
+    | EraseContent
     | StartSystem
     | StopSystem
     | NoteClockJump
+    | NoteSettings
+    | NoteServices
     | SettleRun
     | Tick
+    | StartRun
     | RecordOutcomes
 )

@@ -8,19 +8,81 @@ in the envelope (`log.contract`), not here.
 The hottest events come first, here and in every `match`.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from msgspec import Struct
-
 from scheduler.model.content import Payload
-from scheduler.model.jobs import Cause, Definition, FailureKind, JobId, Missed, RunId, SkipReason
+from scheduler.model.event import Event
+from scheduler.model.jobs import (
+    Cause,
+    Definition,
+    FailureKind,
+    Isolation,
+    JobId,
+    Missed,
+    RunId,
+    SkipReason,
+)
+from scheduler.model.system_events import (
+    BackupTaken,
+    ClockAccepted,
+    ClockJumped,
+    ContentErased,
+    FarEnd,
+    LogCreated,
+    LogRestored,
+    ServicesLoaded,
+    SettingsLoaded,
+    SystemPaused,
+    SystemResumed,
+    SystemStarted,
+    SystemStopped,
+)
 
-
-class Event(
-    Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag_field="type", tag="event"
-):
-    """The root of all facts."""
+__all__ = [
+    "EVENT_TYPES",
+    "REVISIONS",
+    "AnyEvent",
+    "AttemptFailed",
+    "AttemptInterrupted",
+    "AttemptLogged",
+    "AttemptStarted",
+    "BackupTaken",
+    "CancelRequested",
+    "ClockAccepted",
+    "ClockJumped",
+    "ContentErased",
+    "Event",
+    "FarEnd",
+    "FiresSkipped",
+    "JobDefined",
+    "JobExhausted",
+    "JobPaused",
+    "JobRemoved",
+    "JobRenamed",
+    "JobResumed",
+    "JobRevised",
+    "LateOutcomeIgnored",
+    "LogCreated",
+    "LogRestored",
+    "RunCancelled",
+    "RunEvent",
+    "RunExpired",
+    "RunFailed",
+    "RunHeld",
+    "RunPlanned",
+    "RunReopened",
+    "RunResolved",
+    "RunSucceeded",
+    "ServiceCalled",
+    "ServicesLoaded",
+    "SettingsLoaded",
+    "StepCompleted",
+    "SystemPaused",
+    "SystemResumed",
+    "SystemStarted",
+    "SystemStopped",
+]
 
 
 # -- a run: streams fire/... and call/...
@@ -40,6 +102,24 @@ class RunPlanned(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True,
     input: Payload | None = None  # its own; else the job's
     start_by: datetime | None = None  # expires when no attempt has started by then
     in_line: bool = False  # waits for its turn, and later fires wait behind it (catch-up `all`)
+    parent: RunId | None = None  # of a callback: the run whose end it answers
+    depth: int = 0  # how many callbacks led here
+
+
+class ServiceCalled(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="service-called"
+):
+    """A run of a service that no job stands behind: called by hand, or by a run's end."""
+
+    run: RunId
+    service: str
+    cause: Cause  # "call" or "callback"
+    due_time: datetime
+    timeout: timedelta = timedelta(hours=1)
+    isolation: Isolation = "thread"
+    input: Payload | None = None
+    parent: RunId | None = None
+    depth: int = 0
 
 
 class AttemptStarted(
@@ -85,6 +165,17 @@ class RunFailed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, 
     run: RunId
     kind: FailureKind | Literal["crash-loop"]
     error: str
+
+
+class StepCompleted(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="step-completed"
+):
+    """A step of the run is done for good: later attempts get its result and do not repeat it."""
+
+    run: RunId
+    attempt: int
+    name: str
+    result: Payload | None = None  # None: done, but its value could not be kept
 
 
 class AttemptLogged(
@@ -242,74 +333,13 @@ class JobExhausted(
     reason: Literal["max-runs", "no-fires-left"]
 
 
-# -- the system: stream system
-
-
-class LogCreated(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="log-created"):
-    """The log exists; its identity is random, so that views know whose they are."""
-
-    identity: str
-    horolog: str
-
-
-class SystemStarted(
-    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-started"
-):
-    """An executor took up the log under a new epoch, with these versions reckoning fire times."""
-
-    epoch: int
-    host: str
-    pid: int
-    versions: dict[str, str]
-
-
-class SystemStopped(
-    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-stopped"
-):
-    """The executor of this epoch stopped in order."""
-
-    epoch: int
-
-
-class SystemPaused(
-    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-paused"
-):
-    """Nothing is decided for any job until the system is resumed."""
-
-
-class SystemResumed(
-    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-resumed"
-):
-    """Jobs are decided again; fire times up to `at` are treated as `missed` says."""
-
-    at: datetime
-    missed: Missed
-
-
-class ClockJumped(
-    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="clock-jumped"
-):
-    """The wall clock left the monotonic one by `by_s` seconds."""
-
-    by_s: float
-    was: datetime
-    now: datetime
-
-
-class ClockAccepted(
-    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="clock-accepted"
-):
-    """A person vouched for a clock behind the log: every cursor ahead of `at` is set to it."""
-
-    at: datetime
-
-
 AnyEvent = (
     RunPlanned
     | AttemptStarted
     | RunSucceeded
     | AttemptFailed
     | RunFailed
+    | StepCompleted
     | AttemptLogged
     | AttemptInterrupted
     | RunExpired
@@ -319,6 +349,7 @@ AnyEvent = (
     | RunResolved
     | RunReopened
     | LateOutcomeIgnored
+    | ServiceCalled
     | FiresSkipped
     | JobDefined
     | JobRevised
@@ -330,10 +361,15 @@ AnyEvent = (
     | LogCreated
     | SystemStarted
     | SystemStopped
+    | BackupTaken
+    | LogRestored
     | SystemPaused
     | SystemResumed
     | ClockJumped
     | ClockAccepted
+    | ContentErased
+    | SettingsLoaded
+    | ServicesLoaded
 )
 RunEvent = (
     RunPlanned
@@ -341,6 +377,7 @@ RunEvent = (
     | RunSucceeded
     | AttemptFailed
     | RunFailed
+    | StepCompleted
     | AttemptLogged
     | AttemptInterrupted
     | RunExpired

@@ -5,13 +5,14 @@ know only these records and the `Invoke` protocol, so neither imports the other.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from scheduler.model.content import Payload
-from scheduler.model.jobs import Cause, Isolation, JobId, RunId
+from scheduler.model.jobs import Cause, Definition, Isolation, JobId, RunId
 
 StopReason = Literal["timeout", "cancelled", "stop"]
 
@@ -33,6 +34,8 @@ class Invocation(Struct, frozen=True, kw_only=True, gc=False):
     window_start: datetime | None = None
     input_text: str | None = None
     input_kind: Literal["text", "json"] = "text"
+    steps: dict[str, str | None] = {}  # done in earlier attempts: name -> JSON; None: no value kept
+    salt: bytes = b""  # of a private job: what this attempt returns is kept behind salts made of it
 
     @property
     def idempotency_key(self) -> str:
@@ -72,6 +75,24 @@ class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     contents: dict[str, bytes] = {}  # named by result and detail
 
 
+class StepDone(Struct, frozen=True, kw_only=True, gc=False):
+    """What a running attempt wants kept: a step is done, with its JSON result if it has one."""
+
+    name: str
+    result: Payload | None
+    contents: dict[str, bytes] = {}
+
+
+class OnceWished(Struct, frozen=True, kw_only=True, gc=False):
+    """What a running attempt wants scheduled: a one-time job, under an id that follows from it."""
+
+    job: JobId
+    definition: Definition
+    contents: dict[str, bytes] = {}
+
+
+# Asked by a running attempt, from any thread; the future ends when it is durable, or is refused.
+Wish = Callable[[Invocation, StepDone | OnceWished], "Future[None]"]
 Report = Callable[[Sequence[Outcome]], None]  # may be called from any thread; never blocks
 
 
@@ -90,7 +111,7 @@ class Invoke(Protocol):
         """Return the digest of the service's source, None when it is unknown."""
         ...
 
-    def start(self, invocations: Sequence[Invocation], report: Report) -> None:
+    def start(self, invocations: Sequence[Invocation], report: Report, wish: Wish) -> None:
         """Carry these out; an unknown service is reported as `no-service`."""
         ...
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from scheduler.model.content import Payload
 from scheduler.model.schedules import Schedule
 
-JobId = NewType("JobId", str)  # a UUIDv7, made by the clock
+JobId = NewType("JobId", str)  # a UUIDv7, made by the clock; made from inside a run: `derived_id`
 RunId = NewType("RunId", str)  # of an occurrence: follows from its key; of a call: a UUIDv7
 
 CatchUp = Literal["none", "latest", "all"]
@@ -22,7 +22,7 @@ Overlap = Literal["skip", "allow"]
 OnCrash = Literal["retry", "fail", "hold"]
 Isolation = Literal["thread", "process"]
 Missed = Literal["skip", "latest", "all"]
-Cause = Literal["schedule", "catch-up", "trigger"]
+Cause = Literal["schedule", "catch-up", "trigger", "callback", "call"]
 SkipReason = Literal["misfire", "coalesced", "window", "limit", "overlap", "paused"]
 FailureKind = Literal["error", "timeout", "crash", "cancelled", "no-service"]
 
@@ -62,6 +62,8 @@ class Definition(
     on_crash: OnCrash = "retry"
     isolation: Isolation = "thread"
     private: bool = False
+    on_success: str | None = None  # "job:NAME" or "service:NAME", called with the outcome as input
+    on_failure: str | None = None
     labels: dict[str, str] = {}
     description: str = ""
     owner: str = ""
@@ -69,16 +71,22 @@ class Definition(
 
 
 def run_id(job: JobId, fire_time: datetime, number: int = 1) -> RunId:
-    """Return the id of the `number`th run of the occurrence (job, fire_time): a UUIDv8.
+    """Return the id of the `number`th run of the occurrence (job, fire_time).
 
-    It follows from the occurrence's key, so whoever plans it names it alike; the first 48 bits are
-    the fire time in milliseconds, so ids sort by time (RFC 9562, 5.8).
+    It follows from the occurrence's key, so whoever plans it names it alike.
     """
-    key = f"{job}/{fire_time.timestamp():.0f}/{number}".encode()
-    tail = hashlib.sha256(key).digest()
-    milliseconds = max((fire_time - EPOCH_AT) // MILLISECOND, 0)
+    return RunId(derived_id(fire_time, f"{job}/{fire_time.timestamp():.0f}/{number}"))
+
+
+def derived_id(at: datetime, key: str) -> str:
+    """Return the id that follows from a key: a UUIDv8.
+
+    The first 48 bits are `at` in milliseconds, so ids sort by time (RFC 9562, 5.8).
+    """
+    tail = hashlib.sha256(key.encode()).digest()
+    milliseconds = max((at - EPOCH_AT) // MILLISECOND, 0)
     raw = bytearray(milliseconds.to_bytes(6, "big") + tail[:10])
     raw[6] = 0x80 | (raw[6] & 0x0F)
     raw[8] = 0x80 | (raw[8] & 0x3F)
     text = raw.hex()
-    return RunId(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -36,6 +36,16 @@ RESULT_BYTES_MAX = 8 * 1024 * 1024
 OUTPUT_BYTES_MAX = 64 * 1024  # of one attempt; head and tail are kept beyond
 HEAD_CHARS = 300  # of a content, kept in the event that names it
 ERROR_CHARS_MAX = 1_000  # of an error's message in an event
+SALT_BYTES = 16  # before a private content: a guess at it cannot be confirmed by its digest
+CONTENT_BYTES_MAX = RESULT_BYTES_MAX + SALT_BYTES  # of one content, the largest that we make
+OUTPUT_KEPT = timedelta(days=30)  # unless the settings say otherwise
+OUTPUT_KEPT_BYTES = 1024 * 1024 * 1024  # of all output together, likewise
+DIGESTS_PER_EVENT_MAX = 900  # erased contents told by one event: 67 bytes each, in EVENT_BYTES_MAX
+DIGESTS_PER_WISH_MAX = 4_500  # erased by one wish; each is looked up on the deciding thread
+PURGE_ROWS_MAX = 1_000  # contents whose bytes go in one transaction
+PURGE_BYTES = 8 * 1024 * 1024  # ... and no further one after so many bytes
+PURGE_EVERY = timedelta(minutes=1)  # between two looks for content whose time is over
+PURGE_PAUSE = timedelta(milliseconds=250)  # between two steps of one look: commits come first
 
 # -- the log
 EVENT_BYTES_MAX = 64 * 1024  # one event's body
@@ -64,6 +74,10 @@ SLOTS_MAX = 10_000
 DUE_JOBS_PER_APPEND = 500  # a tick decides in such chunks; each is one append
 FIRES_PER_DECISION_MAX = 500  # runs planned for one job in one decision; the rest in the next
 STALE_ENTRIES_MAX = 1_000  # of a heap, beyond twice what lives, before it is built anew
+CALLBACK_DEPTH_MAX = 10  # callbacks that follow on one another; more is a loop in disguise
+STEPS_MAX = 1_000  # of one run; more belongs in several runs
+STEP_NAME_CHARS_MAX = 200
+STEPS_BYTES_MAX = 32 * 1024 * 1024  # of one run's results; each attempt begins with all of them
 CRASHES_MAX = 3  # attempts of one run lost to crashes before it fails as a crash loop
 SNAPSHOT_EVENTS = 100_000  # a tail this long asks for a snapshot
 SNAPSHOT_EVERY = timedelta(seconds=30)
@@ -78,9 +92,7 @@ WISH_TRIES_MAX = 3  # of a wish whose append failed only behind another's failur
 PAGE_PAUSE = timedelta(milliseconds=250)  # between two pages while runs are due
 GATHER_PAUSE = timedelta(milliseconds=20)  # after a short page: a trickle is not one commit each
 VIEWS_RETRY_PAUSE = timedelta(seconds=1)  # after a page that could not be stored (a full disk)
-VIEW_JOBS_KEPT_MAX = (
-    10_000  # states held by the view of jobs; others are read from their rows
-)
+VIEW_JOBS_KEPT_MAX = 10_000  # states held by the view of jobs; others are read from their rows
 VIEW_RUNS_KEPT_MAX = 100_000  # open runs held by the view of runs, likewise
 VIEW_NAMES_KEPT_MAX = 100_000  # job names held by the view of runs, likewise
 DIFFERENCES_MAX = 100  # told of one verification; the first ones name the cause
@@ -115,7 +127,9 @@ DETAIL_BYTES_MAX = 64 * 1024  # a traceback; its two ends are kept beyond
 END_GRACE = timedelta(seconds=5)  # to tidy up in, after a cancellation or SIGTERM
 OUTCOMES_PER_REPORT_MAX = 500  # told at once; the executor's appends take that many
 ANSWER_BYTES_MAX = RESULT_BYTES_MAX + 1024 * 1024  # what a child sends back: result and traceback
-CALL_BYTES_MAX = SOURCE_BYTES_MAX + 1024 * 1024  # what a child is sent: source and input
+CALL_BYTES_MAX = SOURCE_BYTES_MAX + STEPS_BYTES_MAX + 1024 * 1024  # a child is sent; also input
+REQUESTS_MAX = 2 * STEPS_MAX  # by one child: what it schedules is a job and a step
+REPLY_BYTES_MAX = 64 * 1024  # to one of them
 SUMMARY_CHARS_MAX = 200  # of a service, in lists: the first line of its docstring
 KNOWN_SHOWN_MAX = 8  # names told to someone who asked for one that is unknown
 STOP_PATIENCE = timedelta(
@@ -129,6 +143,9 @@ REQUESTS_IN_FLIGHT_MAX = 2  # of the executor: one being synced, one gathering b
 
 # -- the HTTP interface
 BODY_BYTES_MAX = 1024 * 1024  # of a request; a batch is split by it
+HTTP_REDIRECTS_MAX = 5  # that http.request follows
+HTTP_TIMEOUT_MAX = timedelta(hours=1)
+LINE_BYTES_MAX = 64 * 1024  # one line of a command's output
 HTTP_ANSWER_BYTES_MAX = 64 * 1024 * 1024  # of an answer, as the client reads it
 BATCH_WISHES_MAX = 500  # in one request; answered together, so the first waits for the last
 CONNECTIONS_MAX = 256  # at once on the socket; beyond, 503
@@ -146,6 +163,7 @@ PAGE_ROWS_DEFAULT = 100
 # -- the command line
 SHOWN_EVENTS_MAX = 1_000_000  # of one `log list`; they are printed as they are read
 STREAMS_KNOWN_MAX = 10_000  # streams of calls whose job is remembered while a list is filtered
+NAMING_SHOWN_MAX = 100  # events that name one content, of those that `content show` counts
 SHOWN_ROWS_MAX = 1_000_000  # of one list of jobs, runs or misses; they are printed as they are read
 
 # -- declared jobs
@@ -158,6 +176,18 @@ DOCTOR_EVENTS = 10_000  # the newest ones, whose chain is followed; well under a
 DISK_FREE_BYTES_FEW = 1024 * 1024 * 1024  # less is worth a look
 DISK_FREE_BYTES_MIN = 64 * 1024 * 1024  # less may not hold the next write-ahead log
 VIEWS_BEHIND_FEW = 10_000  # events; a server that works is never so far behind
+
+# -- hot reload
+SERVICES_PER_EVENT_MAX = 200  # named by one event: name and digest take 200 bytes, 40 KB in all
+FAILURES_PER_EVENT_MAX = 20  # ... and told by it, each by its first characters: 16 KB in all
+FAILURE_CHARS_MAX = 200
+CONNECTIONS_PER_EVENT_MAX = 50  # named by one event: name and host take at most 1 KB
+LOOK_EVERY = timedelta(seconds=1)  # between two looks at the files of the services
+LOAD_TURN = timedelta(milliseconds=250)  # a file that loads for longer no longer holds up the next
+LOAD_PATIENCE = timedelta(seconds=10)  # what loads for longer is named, and waited for by nobody
+LOADS_AT_ONCE_MAX = 8  # files that load for long, each on a thread nobody can end
+SHARED_SWITCH = timedelta(milliseconds=1)  # between threads, while a file loads beside them
+ATTEMPTS_PARKED_MAX = 10_000  # whose service may still be loading; as many as there are slots
 
 # -- connections
 CONNECTIONS_NAMED_MAX = 1_000  # in one settings file
@@ -176,3 +206,15 @@ RECIPIENTS_MAX = 1_000  # of one mail
 SECRET_CHARS_MIN = 4  # a shorter one cannot be told from ordinary text in what is kept
 SECRET_BYTES_MAX = 64 * 1024  # a key or a certificate has a few thousand
 SECRETS_KEPT_MAX = 1_000  # values remembered, to be told from other text; the oldest go first
+
+# -- metrics and probes
+SERIES_JOBS_MAX = 1_000  # jobs with series of their own; whoever scrapes pays for each, for ever
+VIEW_TALLIES_KEPT_MAX = 10_000  # tallies held in memory, about 1 KB each; others are in their rows
+REQUEST_PATIENCE = timedelta(seconds=10)  # for a request to arrive, once its connection is there
+
+# -- the demo
+DEMO_PATIENCE = timedelta(seconds=20)  # for a server or a command of the demo, on a busy machine
+DEMO_LENGTH_MIN = timedelta(seconds=25)  # its story and the summary take about 22 s
+DEMO_LENGTH_MAX = timedelta(minutes=10)
+DEMO_OVERTIME = timedelta(seconds=30)  # for what is open at the end, before it counts as lost
+DEMO_FIRES_MAX = 1_000  # of one job in one demo: ten minutes of its fastest are 300

@@ -20,7 +20,7 @@ from scheduler.model.content import Contents, Payload
 from scheduler.model.errors import BadInput, Problem
 from scheduler.model.jobs import Definition, Retry
 from scheduler.model.json_values import shown
-from scheduler.model.plain_inputs import Content, read_input, write_input
+from scheduler.model.plain_inputs import read_input, write_input
 from scheduler.model.plain_schedules import (
     merged_schedule,
     read_schedule,
@@ -38,6 +38,7 @@ from scheduler.model.plain_values import (
     text,
     whole,
 )
+from scheduler.model.private import Content
 from scheduler.model.schedules import Cron, Interval, Manual, Once, Schedule
 from scheduler.model.streams import compact
 from scheduler.model.validation import problems_of
@@ -83,9 +84,7 @@ def read_definition(
     contents: Contents = {}
     if "input" in found:
         try:
-            found["input"], contents = read_input(
-                found["input"], f"{path}.input", is_private=found.get("private") is True
-            )
+            found["input"], contents = read_input(found["input"], f"{path}.input")
         except BadInput as bad:
             problems += bad.problems
             del found["input"]
@@ -183,6 +182,8 @@ def _readers(zone: str, now: datetime) -> dict[str, Reader]:
         "on_crash": text,
         "isolation": text,
         "private": flag,
+        "on_success": text,
+        "on_failure": text,
         "labels": labels,
         "description": text,
         "owner": text,

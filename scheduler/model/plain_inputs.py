@@ -5,26 +5,25 @@ text or looks like one of these forms, `{"$content": {…}}` for one that the lo
 by digest, and null for no input.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
-from scheduler.model.content import Contents, Payload, digest_of, payload_of
+from scheduler.model.content import DIGEST_SHAPE, Contents, Payload, payload_of, text_of
 from scheduler.model.errors import BadInput
 from scheduler.model.json_values import refuse_strange, text_problem
 from scheduler.model.limits import INPUT_BYTES_MAX
+from scheduler.model.private import Content
 
 AS_JSON = "$json"
 AS_CONTENT = "$content"
 
-Content = Callable[[str], bytes | None]  # digest -> bytes, None when they are not at hand
 
-
-def read_input(value: object, path: str, *, is_private: bool = False) -> tuple[Payload, Contents]:
+def read_input(value: object, path: str) -> tuple[Payload, Contents]:
     """Return the payload of an input, and the content it names when it does not stand inline.
 
-    A private one is content at any size, and nothing of it stands beside its digest.
+    What becomes of a private one is decided where its job is known (`private`).
     """
     if isinstance(value, Mapping) and set(value) == {AS_CONTENT}:
         return _known_content(value[AS_CONTENT], f"{path}.{AS_CONTENT}"), {}
@@ -36,18 +35,15 @@ def read_input(value: object, path: str, *, is_private: bool = False) -> tuple[P
             f"has {len(raw):,} bytes; at most {INPUT_BYTES_MAX:,}.",
             "Keep the bulk in a file and name that",
         )
-    if not is_private:
-        return payload_of(written, kind=kind)
-    digest = digest_of(raw)
-    return Payload(kind=kind, digest=digest, size=len(raw)), {digest: raw}
+    return payload_of(written, kind=kind)
 
 
 def write_input(payload: Payload, content: Content | None = None) -> object:
     """Return the value that `read_input` reads as this payload; whole, if its bytes are there."""
-    written = payload.text
-    if written is None and payload.digest is not None and content is not None:
+    raw = None
+    if payload.digest is not None and content is not None:
         raw = content(payload.digest)
-        written = None if raw is None else raw.decode()
+    written = text_of(payload, raw)
     if written is None:
         return {AS_CONTENT: msgspec.to_builtins(payload)}
     if payload.kind == "text":
@@ -78,6 +74,7 @@ def _known_content(value: object, path: str) -> Payload:
         payload = msgspec.convert(value, Payload)
     except msgspec.ValidationError as error:
         raise BadInput.at(path, f"names no content: {error}.") from None
-    if payload.digest is None or payload.text is not None:
+    is_named = payload.digest is not None and DIGEST_SHAPE.fullmatch(payload.digest) is not None
+    if not is_named or payload.text is not None:
         raise BadInput.at(path, "names no content: a digest is what counts.")
     return payload

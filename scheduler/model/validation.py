@@ -15,6 +15,7 @@ from typing import get_args
 
 import msgspec
 
+from scheduler.model.callbacks import JOB, SERVICE, job_called_by, service_called_by
 from scheduler.model.cron import parse
 from scheduler.model.errors import BadInput, Problem
 from scheduler.model.firing import next_fire
@@ -69,6 +70,8 @@ def problems_of(definition: Definition) -> list[Problem]:
         *service_problems(definition.service),
         *schedule_problems(definition.schedule, definition.start_at, definition.end_at),
         *_policy_problems(definition),
+        *_callback_problems(definition.on_success, "$.on_success"),
+        *_callback_problems(definition.on_failure, "$.on_failure"),
         *_retry_problems(definition.retry),
         *_label_problems(definition.labels),
         *_text_problems(definition),
@@ -208,6 +211,23 @@ def _policy_problems(definition: Definition) -> Iterator[Problem]:
     yield from _length_problems("$.timeout", definition.timeout)
     yield from _length_problems("$.catch_up_window", definition.catch_up_window)
     yield from _length_problems("$.start_deadline", definition.start_deadline)
+
+
+def _callback_problems(callback: str | None, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with the name of a callback; whether it is anybody's is not asked."""
+    if callback is None:
+        return
+    job, service = job_called_by(callback), service_called_by(callback)
+    if job is not None:
+        yield from name_problems(job, path)
+    elif service is not None:
+        yield from service_problems(service, path)
+    else:
+        yield Problem(
+            path,
+            f"{shown(callback)} names neither a job nor a service.",
+            f"Write {shown(JOB + callback)} or {shown(SERVICE + callback)}",
+        )
 
 
 def _retry_problems(retry: Retry) -> Iterator[Problem]:

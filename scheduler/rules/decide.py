@@ -11,8 +11,15 @@ from typing import NamedTuple, assert_never
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.jobs import JobId
+from scheduler.model.limits import (
+    CONNECTIONS_PER_EVENT_MAX,
+    FAILURE_CHARS_MAX,
+    FAILURES_PER_EVENT_MAX,
+    SERVICES_PER_EVENT_MAX,
+)
 from scheduler.model.streams import SYSTEM
 from scheduler.rules import due, lifecycle, runs
+from scheduler.rules.erasing import HasContent, erase_content
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import Taken
 from scheduler.rules.timetable import Timetable
@@ -23,6 +30,7 @@ class Known(NamedTuple):
 
     taken: Taken  # of an occurrence from before the clock was set back: has it a run?
     code: Callable[[str], str | None]  # the digest of a service's source
+    has_content: HasContent = lambda _: False  # whether there are bytes under a digest
 
 
 def never_taken(job: JobId, fire_time: datetime) -> bool:  # noqa: ARG001  # the shape of Taken
@@ -50,8 +58,16 @@ def decide(
             return runs.record_outcomes(timetable, command, now)
         case c.Tick():
             return tick(timetable, command, now, known)
+        case c.StartRun():
+            return due.start_run(timetable, command, now, code=known.code)
+        case c.EraseContent():
+            return erase_content(timetable, command, known.has_content)
         case c.SettleRun():
             return runs.settle_run(timetable, command, now)
+        case c.RecordStep():
+            return runs.record_step(timetable, command)
+        case c.CallService():
+            return runs.call_service(command, now)
         case c.CancelRun():
             return runs.cancel_run(timetable, command)
         case c.RetryRun():
@@ -62,9 +78,13 @@ def decide(
             c.PauseSystem()
             | c.ResumeSystem()
             | c.AcceptClock()
+            | c.NoteBackup()
+            | c.NoteRestore()
             | c.StartSystem()
             | c.StopSystem()
             | c.NoteClockJump()
+            | c.NoteSettings()
+            | c.NoteServices()
         ):
             return decide_system(timetable, command, now)
         case _:
@@ -75,7 +95,16 @@ JobCommand = (
     c.DefineJob | c.ReviseJob | c.RenameJob | c.PauseJob | c.ResumeJob | c.RemoveJob | c.TriggerJob
 )
 SystemCommand = (
-    c.PauseSystem | c.ResumeSystem | c.AcceptClock | c.StartSystem | c.StopSystem | c.NoteClockJump
+    c.PauseSystem
+    | c.ResumeSystem
+    | c.AcceptClock
+    | c.NoteBackup
+    | c.NoteRestore
+    | c.StartSystem
+    | c.StopSystem
+    | c.NoteClockJump
+    | c.NoteSettings
+    | c.NoteServices
 )
 
 
@@ -121,8 +150,38 @@ def decide_system(timetable: Timetable, command: SystemCommand, now: datetime) -
         case c.NoteClockJump(by_s=by_s, was=was):
             showed = was + timedelta(seconds=by_s)
             return [Fact(SYSTEM, e.ClockJumped(by_s=by_s, was=was, now=showed))]
+        case c.NoteBackup(position=position, hash=digest, file=file):
+            return [Fact(SYSTEM, e.BackupTaken(position=position, hash=digest, file=file))]
+        case c.NoteRestore(file=file):
+            return [Fact(SYSTEM, e.LogRestored(position=timetable.position, file=file))]
+        case c.NoteSettings():
+            return [Fact(SYSTEM, settings_loaded(command))]
+        case c.NoteServices():
+            return [Fact(SYSTEM, services_loaded(command))]
         case _:
             assert_never(command)
+
+
+def settings_loaded(command: c.NoteSettings) -> e.SettingsLoaded:
+    """Return the event of these settings, as much of it as one event holds."""
+    connections = tuple(sorted(command.connections, key=lambda one: one.name))
+    return e.SettingsLoaded(
+        digest=command.digest,
+        connections=connections[:CONNECTIONS_PER_EVENT_MAX],
+        count=len(connections),
+    )
+
+
+def services_loaded(command: c.NoteServices) -> e.ServicesLoaded:
+    """Return the event of these services, as much of it as one event holds."""
+    first = sorted(command.services.items())[:SERVICES_PER_EVENT_MAX]
+    shown = command.failures[:FAILURES_PER_EVENT_MAX]
+    return e.ServicesLoaded(
+        services=dict(first),
+        count=len(command.services),
+        failures=tuple(failure[:FAILURE_CHARS_MAX] for failure in shown),
+        failed=len(command.failures),
+    )
 
 
 def tick(timetable: Timetable, command: c.Tick, now: datetime, known: Known) -> list[Fact]:

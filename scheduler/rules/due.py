@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.limits import DUE_JOBS_PER_APPEND, FIRES_PER_DECISION_MAX
+from scheduler.rules.callbacks import with_callbacks
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import Taken, plan
 from scheduler.rules.timetable import Timetable
@@ -12,7 +14,11 @@ from scheduler.rules.timetable import Timetable
 
 def expire(timetable: Timetable, now: datetime) -> list[Fact]:
     """Expire the runs whose first attempt has not started by their start deadline."""
-    return [Fact(run.stream, e.RunExpired(run=run.run)) for run in timetable.expired_runs(now)]
+    facts: list[Fact] = []
+    for run in timetable.expired_runs(now):
+        expired = Fact(run.stream, e.RunExpired(run=run.run))
+        facts += with_callbacks(timetable, run, [expired], now)
+    return facts
 
 
 def plan_due(timetable: Timetable, now: datetime, *, taken: Taken) -> list[Fact]:
@@ -54,3 +60,20 @@ def start_ready(
         )
         for run in timetable.ready_runs(now, free)
     ]
+
+
+def start_run(
+    timetable: Timetable,
+    wish: c.StartRun,
+    now: datetime,
+    *,
+    code: Callable[[str], str | None],
+) -> list[Fact]:
+    """Start one run whose time has come; nothing when it runs already or has ended."""
+    run = timetable.runs.get(wish.run)
+    if run is None or run.status not in {"waiting", "retrying"} or run.start_at > now:
+        return []
+    started = e.AttemptStarted(
+        run=run.run, attempt=run.attempt + 1, epoch=wish.epoch, code=code(run.definition.service)
+    )
+    return [Fact(run.stream, started)]

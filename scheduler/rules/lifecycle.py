@@ -17,6 +17,7 @@ from scheduler.model.limits import CATCH_UP_FIRES_MAX
 from scheduler.model.schedules import Interval, Manual, Once
 from scheduler.model.streams import SYSTEM, call_stream, job_stream
 from scheduler.model.validation import validate
+from scheduler.rules.callbacks import callback_problems, chain_problems
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import Taken, pauses_of, plan
 from scheduler.rules.state import JobState, Resumption, evolve_job
@@ -24,6 +25,13 @@ from scheduler.rules.timetable import Timetable
 
 ONE_SECOND = timedelta(seconds=1)
 INSTANT = timedelta(microseconds=1)
+
+
+def refuse_callbacks(timetable: Timetable, definition: Definition) -> None:
+    """Refuse a definition whose callbacks name no job, or lead back to it."""
+    problems = callback_problems(timetable, definition)
+    if problems:
+        raise BadInput(*problems)
 
 
 def existing(timetable: Timetable, job: JobId) -> JobState:
@@ -39,10 +47,15 @@ def define_job(
 ) -> list[Fact]:
     """Define a job, or edit the one that bears its name when `replace` is set."""
     validate(wish.definition)
+    if wish.job in timetable.jobs:
+        return []  # asked again: the id was made for this wish
+    refuse_callbacks(timetable, wish.definition)
     holder = timetable.names.get(wish.definition.name)
     if holder is not None:
         return _redefine(timetable, timetable.jobs[holder], wish, now, taken=taken)
     definition, cursor = anchored(wish.definition, None, now)
+    if definition.start_at == cursor:
+        cursor -= ONE_SECOND  # the start is a fire time, too
     definition, exhausted = placed_in_time(definition, now, if_past=wish.if_past)
     schedule = definition.schedule
     if isinstance(schedule, Once) and exhausted:
@@ -144,6 +157,7 @@ def revise_job(
 ) -> list[Fact]:
     """Give a job another definition from now on; what is due before is decided first."""
     validate(wish.definition)
+    refuse_callbacks(timetable, wish.definition)
     state = existing(timetable, wish.job)
     version = timetable.versions[job_stream(wish.job)]
     if wish.if_version is not None and wish.if_version != version:
@@ -230,7 +244,14 @@ def rename_job(timetable: Timetable, wish: c.RenameJob) -> list[Fact]:
     was = state.definition.name
     if wish.name == was:
         return []
-    validate(replace(state.definition, name=wish.name))
+    renamed = replace(state.definition, name=wish.name)
+    validate(renamed)
+    callers = sorted(timetable.jobs[job].definition.name for job in timetable.callers.of(was))
+    if callers:
+        raise Conflict(f"{was} is called back by {', '.join(callers)}; change that first")
+    problems = chain_problems(timetable, renamed)  # of jobs that call one of the new name
+    if problems:
+        raise BadInput(*problems)
     if wish.name in timetable.names:
         raise Conflict(f"there is already a job {wish.name!r}")
     return [Fact(job_stream(wish.job), e.JobRenamed(job=wish.job, name=wish.name, was=was))]

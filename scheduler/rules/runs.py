@@ -13,9 +13,11 @@ from scheduler.model.content import digest_of
 from scheduler.model.errors import Conflict, NotFound
 from scheduler.model.invocations import Outcome
 from scheduler.model.jobs import FailureKind, Retry, RunId
-from scheduler.model.limits import CRASHES_MAX, HEAD_CHARS
+from scheduler.model.limits import CRASHES_MAX, HEAD_CHARS, STEPS_MAX
+from scheduler.model.streams import call_stream
+from scheduler.rules.callbacks import with_callbacks
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import ENDED, REOPENABLE, RunState, evolve_run
+from scheduler.rules.state import ENDED, NO_JOB, REOPENABLE, RunState, evolve_run
 from scheduler.rules.timetable import Timetable
 
 JITTER_STEPS = 1 << 32
@@ -46,13 +48,13 @@ def record_outcomes(timetable: Timetable, wish: c.RecordOutcomes, now: datetime)
             continue  # it has ended: its stream is closed
         before = told.get(run.run)
         if before is None:
-            told[run.run] = record_outcome(run, outcome, now)
+            told[run.run] = with_callbacks(timetable, run, record_outcome(run, outcome, now), now)
             continue
         for fact in before:
             if isinstance(fact.event, e.RunEvent):
                 run = evolve_run(run, fact.event)
         if run.status not in ENDED:
-            before += record_outcome(run, outcome, now)
+            before += with_callbacks(timetable, run, record_outcome(run, outcome, now), now)
     return [fact for facts in told.values() for fact in facts]
 
 
@@ -97,7 +99,7 @@ def logged(run: RunState, outcome: Outcome) -> e.AttemptLogged:
         attempt=run.attempt,
         digest=digest_of(encoded),
         size=len(encoded),
-        head=output.text[:HEAD_CHARS],
+        head="" if run.definition.private else output.text[:HEAD_CHARS],
         lines=output.lines,
         dropped_bytes=output.dropped_bytes,
     )
@@ -193,10 +195,15 @@ def interrupted(run: RunState, reason: str, now: datetime) -> list[Fact]:
 
 
 def settle_run(timetable: Timetable, wish: c.SettleRun, now: datetime) -> list[Fact]:
-    """Settle what an older epoch left open: a lost attempt, or a thread that died with it."""
+    """Settle what an older epoch left open, and call what its end calls."""
     run = timetable.runs.get(wish.run)
     if run is None:
         return []
+    return with_callbacks(timetable, run, settled(run, wish, now), now)
+
+
+def settled(run: RunState, wish: c.SettleRun, now: datetime) -> list[Fact]:
+    """Settle what an older epoch left open: a lost attempt, or a thread that died with it."""
     if run.status == "abandoned":
         late = e.LateOutcomeIgnored(
             run=run.run, attempt=run.attempt, epoch=run.epoch, outcome="lost with its executor"
@@ -211,6 +218,34 @@ def settle_run(timetable: Timetable, wish: c.SettleRun, now: datetime) -> list[F
         )
         return [Fact(run.stream, lost), Fact(run.stream, held)]
     return interrupted(run, "crash", now)
+
+
+def record_step(timetable: Timetable, wish: c.RecordStep) -> list[Fact]:
+    """Keep a step of the open attempt; another attempt's is refused, and the attempt with it."""
+    run = timetable.runs.get(wish.run)
+    is_open = run is not None and run.status == "running"
+    if run is None or not is_open or (run.attempt, run.epoch) != (wish.attempt, wish.epoch):
+        raise Conflict(f"attempt {wish.attempt} of run {wish.run} is no longer open")
+    if wish.name in run.steps:
+        raise Conflict(f"step {wish.name!r} of run {wish.run} is done already")
+    if len(run.steps) >= STEPS_MAX:
+        raise Conflict(f"run {wish.run} has {STEPS_MAX:,} steps already (STEPS_MAX)")
+    done = e.StepCompleted(run=run.run, attempt=run.attempt, name=wish.name, result=wish.result)
+    return [Fact(run.stream, done)]
+
+
+def call_service(wish: c.CallService, now: datetime) -> list[Fact]:
+    """Run a service once, with no job behind it."""
+    call = e.ServiceCalled(
+        run=wish.run,
+        service=wish.service,
+        cause="call",
+        due_time=now,
+        timeout=wish.timeout,
+        isolation=wish.isolation,
+        input=wish.input,
+    )
+    return [Fact(call_stream(wish.run), call)]
 
 
 # -- what people ask
@@ -261,6 +296,8 @@ def resolve_run(timetable: Timetable, wish: c.ResolveRun, now: datetime) -> list
 
 
 def _refuse_overlap(timetable: Timetable, run: RunState) -> None:
+    if run.job == NO_JOB:
+        return  # calls do not wait for one another
     job = timetable.jobs.get(run.job)
     if job is None or job.removed:
         if run.status != "held":

@@ -16,6 +16,7 @@ from scheduler.model import events as e
 from scheduler.model.content import Payload
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import Cause, Definition, FailureKind, JobId, Missed, RunId
+from scheduler.model.schedules import Manual
 
 RunStatus = Literal[
     "waiting",  # for its due time, a slot or its turn
@@ -28,6 +29,7 @@ RunStatus = Literal[
     "expired",
     "cancelled",
 ]
+NO_JOB = JobId("")  # of a call
 ENDED: frozenset[RunStatus] = frozenset({"succeeded", "failed", "expired", "cancelled"})
 REOPENABLE: frozenset[RunStatus] = frozenset({"failed", "expired", "cancelled"})
 
@@ -88,6 +90,9 @@ class RunState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     epoch: int = 0  # ... by this executor
     failures: int = 0  # attempts that count against max_attempts
     crashes: int = 0  # attempts lost to crashes
+    steps: dict[str, Payload | None] = {}  # done for good; never changed in place
+    parent: RunId | None = None
+    depth: int = 0
     is_cancel_requested: bool = False
     is_retry_owed: bool = False  # of an abandoned run: another attempt follows its return
     failure: Failure | None = None
@@ -218,6 +223,34 @@ def opened(event: e.RunPlanned, *, stream: str, definition: Definition, line: in
         input=event.input if event.input is not None else definition.input,
         start_by=event.start_by,
         in_line=event.in_line,
+        parent=event.parent,
+        depth=event.depth,
+    )
+
+
+def opened_call(event: e.ServiceCalled, *, stream: str, line: int = 0) -> RunState:
+    """Return a run that no job stands behind, as it was called."""
+    definition = Definition(
+        name=event.service,
+        service=event.service,
+        schedule=Manual(),
+        overlap="allow",
+        timeout=event.timeout,
+        isolation=event.isolation,
+    )
+    return RunState(
+        run=event.run,
+        job=NO_JOB,
+        stream=stream,
+        definition=definition,
+        revision=0,
+        cause=event.cause,
+        due_time=event.due_time,
+        start_at=event.due_time,
+        line=line,
+        input=event.input,
+        parent=event.parent,
+        depth=event.depth,
     )
 
 
@@ -232,6 +265,8 @@ def evolve_run(state: RunState, event: e.RunEvent) -> RunState:
             return failed(state, event)
         case e.RunFailed():
             return replace(state, status="failed")
+        case e.StepCompleted(name=name, result=result):
+            return replace(state, steps={**state.steps, name: result})
         case e.AttemptLogged():
             return state
         case e.AttemptInterrupted(reason=reason, retry_at=retry_at):

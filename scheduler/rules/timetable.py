@@ -12,7 +12,6 @@ reckons fire times (`firing`) only for jobs that were touched, when asked who is
 from datetime import datetime, timedelta
 from heapq import heapify, heappop, heappush
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler.model import events as e
@@ -21,27 +20,18 @@ from scheduler.model.firing import next_fire
 from scheduler.model.jobs import JobId, RunId
 from scheduler.model.limits import STALE_ENTRIES_MAX
 from scheduler.model.streams import SYSTEM, job_stream, skips_stream
+from scheduler.rules.callers import Callers
 from scheduler.rules.state import (
     JobState,
-    Resumption,
     RunState,
     evolve_job,
     evolve_run,
-    not_beyond,
     opened,
+    opened_call,
 )
+from scheduler.rules.system import SystemState, evolve_system
 
 ONE_SECOND = timedelta(seconds=1)
-
-
-class SystemState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """What is true of the whole: the executor's epoch, and the pause of everything."""
-
-    identity: str = ""
-    epoch: int = 0
-    running: bool = False  # the epoch has started and not stopped in order
-    paused: bool = False
-    resumption: Resumption | None = None
 
 
 class Timetable:
@@ -52,6 +42,7 @@ class Timetable:
         self.system = SystemState()
         self.jobs: dict[JobId, JobState] = {}
         self.names: dict[str, JobId] = {}
+        self.callers = Callers()
         self.runs: dict[RunId, RunState] = {}  # open and held
         self.open_of: dict[JobId, dict[RunId, None]] = {}  # by job, in the order of planning
         self.versions: dict[str, int] = {}  # of streams that may still grow
@@ -74,11 +65,15 @@ class Timetable:
         match event:
             case e.RunPlanned():
                 self._apply_planned(stream, event)
+            case e.ServiceCalled():
+                self.versions[stream] = 1
+                self._put_run(opened_call(event, stream=stream, line=self.position))
             case (
                 e.AttemptStarted()
                 | e.RunSucceeded()
                 | e.AttemptFailed()
                 | e.RunFailed()
+                | e.StepCompleted()
                 | e.AttemptLogged()
                 | e.AttemptInterrupted()
                 | e.RunExpired()
@@ -113,7 +108,7 @@ class Timetable:
         self.versions[stream] = 1
         definition = job.definition
         self._put_run(opened(event, stream=stream, definition=definition, line=self.position))
-        if event.cause != "trigger":
+        if event.cause in {"schedule", "catch-up"}:
             self.jobs[event.job] = evolve_job(job, event)
             self.changed_jobs[event.job] = None
             self._unreckoned[event.job] = None
@@ -198,6 +193,7 @@ class Timetable:
         self.jobs[key] = after
         self.changed_jobs[key] = None
         self._unreckoned[key] = None
+        self.callers.note(before, after)
         if before is not None and before.definition.name != after.definition.name:
             self.names.pop(before.definition.name, None)
         if after.removed:
@@ -223,27 +219,13 @@ class Timetable:
 
     def _apply_system(self, event: e.AnyEvent) -> None:
         self.versions[SYSTEM] = self.versions.get(SYSTEM, 0) + 1
-        match event:
-            case e.LogCreated(identity=identity):
-                self.system = replace(self.system, identity=identity)
-            case e.SystemStarted(epoch=epoch):
-                self.system = replace(self.system, epoch=epoch, running=True)
-            case e.SystemStopped():
-                self.system = replace(self.system, running=False)
-            case e.SystemPaused():
-                self.system = replace(self.system, paused=True)
-            case e.SystemResumed(at=at, missed=missed):
-                self.system = replace(self.system, paused=False, resumption=Resumption(at, missed))
-            case e.ClockAccepted():
-                for key, job in self.jobs.items():
-                    self.jobs[key] = evolve_job(job, event)
-                    self.changed_jobs[key] = None
-                    self._unreckoned[key] = None
-                self._passed.clear()
-                until = not_beyond(self.system.resumption, event.at)
-                self.system = replace(self.system, resumption=until)
-            case _:
-                return
+        self.system = evolve_system(self.system, event)
+        if isinstance(event, e.ClockAccepted):
+            for key, job in self.jobs.items():
+                self.jobs[key] = evolve_job(job, event)
+                self.changed_jobs[key] = None
+                self._unreckoned[key] = None
+            self._passed.clear()
 
     def recall(self, run: RunState, version: int) -> None:
         """Take an ended run back, as its stream left it, so that it can be decided about."""
@@ -274,6 +256,7 @@ class Timetable:
                 self.versions[skips_stream(job.job)] = skips
             if not job.removed:
                 self.names[job.definition.name] = job.job
+            self.callers.note(None, job)
             self._unreckoned[job.job] = None
         for run, version in sorted(runs, key=lambda one: one[0].line):
             self.versions[run.stream] = version

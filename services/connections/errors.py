@@ -7,12 +7,9 @@ which another attempt would not find either.
 """
 
 import errno
-import ssl
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from socket import gaierror
 
-from scheduler.model.written import format_duration
 from services.outcomes import Fatal
 
 _CAUSES_MAX = 20  # exceptions looked through, one the cause of another
@@ -58,6 +55,8 @@ class UnknownConnection(Fatal):
 
 def timed_out(length: timedelta) -> str:
     """Return the cause of a failure by lapse of time."""
+    from scheduler.model.written import format_duration
+
     return f"no answer within {format_duration(length)}"
 
 
@@ -82,10 +81,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _worded(error: BaseException) -> str | None:
+    import ssl  # here: whoever only names an error of this file need not wait for it
+    from socket import gaierror
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate does not verify: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"no TLS there: {error.reason or error}"
+        return f"no TLS there: {getattr(error, 'reason', None) or error}"
     if isinstance(error, gaierror):
         return f"the host's name has no address: {error.strerror}"
     if isinstance(error, OSError) and error.errno is not None:

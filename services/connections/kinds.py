@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from scheduler.model.limits import CONNECTION_TIMEOUT_DEFAULT
 from services.connections.references import Reference
+from services.permissions import Permissions
 
 Kind = Literal["rest", "redis", "smtp", "sql"]
 Security = Literal["plain", "tls", "starttls"]
@@ -156,6 +157,7 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True):
     base_dir: str = ""  # the folder that paths in the settings start from
     file: str = "horolog.toml"  # what the settings are called, for messages
     log: str | None = None  # the log's own file, which no connection may open
+    permissions: Permissions = Permissions()  # what ready-made services may do
 
 
 def kind_of(connection: Connection) -> Kind:

@@ -36,6 +36,7 @@ _UNPACKED = frozenset({"content-encoding", "content-length", "transfer-encoding"
 _ERROR_STATUS = 400
 _REDIRECTION = range(300, 400)
 _NOT_MODIFIED = 304
+_OF_THE_TIMEOUT = 0.9  # in which a connection must have come about
 
 
 class Options(TypedDict, total=False):
@@ -61,7 +62,7 @@ class Rest:
         self._client = httpx.AsyncClient(
             auth=_Credentials(connection, secrets),
             verify=trusted(connection, base_dir),
-            timeout=httpx.Timeout(None, connect=CONNECT_WAIT.total_seconds()),
+            timeout=_to_connect(connection.timeout),
             limits=httpx.Limits(max_connections=SHARED_CLIENT_MAX),
             proxy=connection.proxy,
             trust_env=False,
@@ -131,16 +132,17 @@ class Rest:
         key = options.get("idempotency_key") or current_key()
         if key is not None:
             headers[IDEMPOTENCY_KEY] = key
+        timeout = options.get("timeout", self._connection.timeout)
         request = self._client.build_request(
             method,
             url,
+            timeout=_to_connect(timeout),
             headers=headers,
             json=options.get("json"),
             content=options.get("content"),
             data=options.get("data"),
             files=options.get("files"),
         )
-        timeout = options.get("timeout", self._connection.timeout)
         async with self._answer_to(request, timeout) as answer:
             body = await self._body(answer)
         return _whole(answer, body)
@@ -151,7 +153,9 @@ class Rest:
         Raises: StatusRefused, ConnectionFailed.
         """
         request = self._client.build_request(
-            "GET", self._below(self._connection.ping), headers=self._own_headers()
+            "GET",
+            self._below(self._connection.ping),
+            headers=self._own_headers(),
         )
         async with self._answer_to(request, self._connection.timeout) as answer:
             status = f"{answer.status_code} {answer.reason_phrase}".strip()
@@ -257,6 +261,14 @@ class _Credentials(httpx.Auth):
             case None:
                 pass
         yield request
+
+
+def _to_connect(timeout: timedelta) -> httpx.Timeout:
+    """Return how long httpx may take to connect; all else is bounded by us.
+
+    A little less than there is: one that is cancelled in its handshake stays open for a while.
+    """
+    return httpx.Timeout(None, connect=min(CONNECT_WAIT, timeout * _OF_THE_TIMEOUT).total_seconds())
 
 
 async def _beginning(answer: httpx.Response) -> str:

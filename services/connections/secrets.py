@@ -28,9 +28,8 @@ class Secrets:
     def __init__(self, base_dir: Path = Path(), environ: Mapping[str, str] = os.environ) -> None:
         self._base_dir = base_dir
         self._environ = environ
-        self._names: dict[str, str] = {}  # form -> name; a form stays with the name it had first
         self._values: dict[str, tuple[str, ...]] = {}  # value -> its forms; the oldest first
-        self._pattern: re.Pattern[str] | None = None
+        self._names: dict[str, str] = {}  # form -> name; replaced whole, never changed
         self._lock = threading.Lock()
 
     def read(self, reference: Reference) -> str:
@@ -60,17 +59,18 @@ class Secrets:
             values = {**self._values, value: tuple(_forms(value))}
             while len(values) > SECRETS_KEPT_MAX:
                 values.pop(next(iter(values)))
+            # A form stays with the name it had first.
             names = {form: self._names.get(form, name) for kept in values.values() for form in kept}
-            longest_first = sorted(names, key=len, reverse=True)
             self._names, self._values = names, values
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
     def redact(self, text: str) -> str:
         """Return the text with every secret replaced by `‹secret:NAME›`."""
-        pattern, names = self._pattern, self._names
-        if pattern is None or not any(form in text for form in names):
+        names = self._names
+        found = [form for form in names if form in text]
+        if not found:
             return text
-        return pattern.sub(lambda found: _mark(names[found[0]]), text)
+        longest_first = "|".join(map(re.escape, sorted(found, key=len, reverse=True)))
+        return re.sub(longest_first, lambda one: _mark(names[one[0]]), text)
 
     def redact_json(self, text: str) -> str:
         """Return a JSON text with every secret replaced, in numbers and keys too; it stays JSON."""

@@ -6,6 +6,7 @@ Run: python -m tests.bench.bench_workers
 import tempfile
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -70,12 +71,16 @@ def _invocations(service: str, isolation: Isolation, count: int) -> list[Invocat
     ]
 
 
+def unasked(_: Invocation, __: object) -> Future[None]:
+    raise AssertionError("no service of these asks for anything")
+
+
 def _seconds(workers: Workers, service: str, isolation: Isolation, count: int) -> tuple[float, int]:
     invocations = _invocations(service, isolation, count)
     counted = _Count(count)
     begun = perf_counter()
     for first in range(0, count, BATCH):
-        workers.start(invocations[first : first + BATCH], counted.report)
+        workers.start(invocations[first : first + BATCH], counted.report, unasked)
     assert counted.done.wait(60)
     return perf_counter() - begun, counted.batches
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from scheduler.executor.clock import SystemClock
-from tools.wishes import ToldFact
+from tools.wishes import Told, ToldFact
 
 _clock = SystemClock()
 
@@ -83,6 +83,14 @@ class Ledger:
     def write(self, line: AnyLine) -> None:
         """Append a line; it is there whatever becomes of this process now."""
         os.write(self._descriptor, msgspec.json.encode(line) + b"\n")
+
+    def acknowledge(self, key: str, told: Told) -> None:
+        """Note what a client was told, if it was told that something has happened."""
+        if told.first is not None and told.last is not None:
+            line = Acknowledged(
+                key=key, first=told.first, last=told.last, facts=told.facts, **stamp()
+            )
+            self.write(line)
 
     def close(self) -> None:
         os.close(self._descriptor)

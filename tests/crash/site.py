@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from scheduler.executor.clock import SystemClock
+from scheduler.executor.derived import views_path
 from scheduler.executor.owner import who_owns
 from scheduler.executor.replay import replay
 from scheduler.log.contract import Recorded
@@ -24,7 +25,7 @@ from scheduler.model.jobs import Definition, JobId, OnCrash
 from scheduler.model.schedules import Once
 from scheduler.rules.timetable import Timetable
 from tests.crash import checker
-from tests.crash.ledger import AnyLine, Called, lines_of
+from tests.crash.ledger import AnyLine, Called, Ledger, lines_of
 from tests.crash.waiting import until
 from tools import app
 from tools.client import Client
@@ -107,12 +108,14 @@ class Site:
     def define(self, *definitions: Definition) -> list[JobId]:
         """Define jobs as a command does while nobody serves; what is past is due at once."""
         jobs = []
+        ledger = Ledger(self.ledger_path)
         with app.open_wishes(Settings(db=self.db)) as wishes:
             for definition in definitions:
-                job = JobId(self.clock.new_id())
+                job, key = JobId(self.clock.new_id()), self.clock.new_id()
                 command = DefineJob(job=job, definition=definition, if_past="run")
-                wishes.ask(command, unchecked=True)
+                ledger.acknowledge(key, wishes.ask(command, key=key, unchecked=True))
                 jobs.append(job)
+        ledger.close()
         return jobs
 
     def client(self) -> Client:
@@ -145,6 +148,12 @@ class Site:
         for server in self.servers:
             if server.process.poll() is None:
                 server.kill()
+
+    def lose_views(self) -> None:
+        """Delete what is derived: all of it can be folded again."""
+        views = views_path(self.db)
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{views}{suffix}").unlink(missing_ok=True)
 
     # -- what came of it
 
@@ -196,7 +205,7 @@ def once(service: str, *, seconds: float, on_crash: OnCrash = "retry") -> Defini
     return Definition(
         name="job",
         service=service,
-        schedule=Once(datetime(2026, 1, 1, tzinfo=UTC)),
+        schedule=Once(datetime(2000, 1, 1, tzinfo=UTC)),
         isolation="thread" if service in IN_THE_SERVER else "process",
         on_crash=on_crash,
         input=work(seconds=seconds, later=0),

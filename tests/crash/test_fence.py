@@ -18,7 +18,7 @@ from scheduler.log.sqlite import SqliteLog
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import StaleEpoch, Unreachable
-from scheduler.model.invocations import Invocation, Outcome, Report, StopReason
+from scheduler.model.invocations import Invocation, Outcome, Report, StopReason, Wish
 from scheduler.model.jobs import Definition, RunId
 from scheduler.model.schedules import Interval
 from tests.crash.drain import drained
@@ -52,7 +52,7 @@ class Hands:
     def code(self, service: str) -> str | None:
         return None
 
-    def start(self, invocations: Sequence[Invocation], report: Report) -> None:
+    def start(self, invocations: Sequence[Invocation], report: Report, wish: Wish) -> None:
         self.given += invocations
         self.reports += [report] * len(invocations)
 

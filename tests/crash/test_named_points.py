@@ -10,12 +10,14 @@ import pytest
 
 from scheduler.model import commands as c
 from scheduler.model import events as e
-from scheduler.model.jobs import Definition, JobId, Retry
+from scheduler.model.jobs import Definition, JobId, OnCrash, Retry
+from scheduler.model.limits import CRASHES_MAX
 from scheduler.model.schedules import Interval
 from tests.crash.asker import Asker
 from tests.crash.drain import drained
 from tests.crash.ledger import Ended
 from tests.crash.site import Server, Site, once, work
+from tests.crash.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.crash
 
@@ -40,7 +42,6 @@ TRIED_AGAIN = [
     "attempt-started",
     "run-succeeded",
 ]
-SERVICES = ("crash.plain", "crash.awaited", "crash.apart")
 
 
 def died_at(point: str, victim: Server, site: Site) -> int:
@@ -60,7 +61,7 @@ def is_stored(site: Site, position: int) -> bool:
     ("marker", "count"),
     [
         ("system-started", 1),
-        ("run-planned", 2),
+        ("run-planned", 1),
         ("attempt-started", 2),
         ("run-succeeded", 2),
         ("attempt-failed", 2),
@@ -85,21 +86,24 @@ def test_a_wish_without_an_answer_is_asked_again_under_its_key_and_is_done_once(
     command = c.DefineJob(job=JobId(site.clock.new_id()), definition=JOBS[0])
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(asker.ask, command)
-        position = died_at(point, victim, site)
-        assert (point == "after-commit") == is_stored(site, position)
-        server = site.serve()
-        told = asked.result()
+        try:
+            position = died_at(point, victim, site)
+            assert (point == "after-commit") == is_stored(site, position)
+            server = site.serve().ready()
+            told = asked.result(PATIENCE_S)
+        finally:
+            asker.give_up.set()
     asker.close()
     assert told is not None
     assert (point == "after-commit") == told.repeated
     assert asker.unanswered > 0
-    site.stop(server.ready())
+    site.stop(server)
     drained(site)
     recorded = site.check()
     assert 1 == sum(isinstance(one.event, e.JobDefined) for one in recorded)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", ["crash.plain", "crash.apart"])
 def test_an_attempt_that_was_started_and_not_called_is_lost_and_tried_again(
     site: Site, service: str
 ) -> None:
@@ -112,7 +116,7 @@ def test_an_attempt_that_was_started_and_not_called_is_lost_and_tried_again(
     site.check()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", ["crash.plain", "crash.awaited", "crash.apart"])
 def test_an_attempt_that_dies_with_its_server_is_tried_again(site: Site, service: str) -> None:
     site.define(once(service, seconds=0.3))
     died_at("during-call", site.victim("during-call"), site)
@@ -123,7 +127,7 @@ def test_an_attempt_that_dies_with_its_server_is_tried_again(site: Site, service
     site.check()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", ["crash.plain", "crash.apart"])
 def test_an_attempt_whose_outcome_was_lost_is_tried_again(site: Site, service: str) -> None:
     site.define(once(service, seconds=0.3))
     died_at("before-outcome", site.victim("before-outcome"), site)
@@ -131,6 +135,47 @@ def test_an_attempt_whose_outcome_was_lost_is_tried_again(site: Site, service: s
     drained(site)
     assert TRIED_AGAIN == first_run(site)
     site.check()
+
+
+@pytest.mark.parametrize("point", ["before-append", "before-commit", "after-commit"])
+def test_a_server_killed_while_it_settles_what_another_left_is_settled_itself(
+    site: Site, point: str
+) -> None:
+    site.define(once("crash.plain", seconds=0.3))
+    died_at("during-call", site.victim("during-call"), site)
+    died_at(point, site.victim(point, "attempt-interrupted"), site)
+    drained(site)
+    assert TRIED_AGAIN == first_run(site)
+    site.check()
+
+
+@pytest.mark.parametrize(
+    ("on_crash", "ending"),
+    [
+        ("hold", ["attempt-interrupted", "run-held"]),
+        ("fail", ["attempt-interrupted", "run-failed"]),
+    ],
+)
+def test_a_run_that_must_not_be_repeated_is_not(
+    site: Site, on_crash: OnCrash, ending: list[str]
+) -> None:
+    site.define(once("crash.plain", seconds=0.3, on_crash=on_crash))
+    died_at("during-call", site.victim("during-call"), site)
+    drained(site, calls=0)
+    assert ["run-planned", "attempt-started", *ending] == first_run(site)
+    assert [1] == [line.attempt for line in site.calls()]
+    site.check()
+
+
+def test_a_run_that_kills_its_server_each_time_is_given_up(site: Site) -> None:
+    site.define(once("crash.plain", seconds=0.3))
+    for number in range(1, CRASHES_MAX + 1):
+        died_at("during-call", site.victim("during-call"), site)
+        assert number == len(site.calls())
+    drained(site, calls=0)
+    assert ["attempt-started", "attempt-interrupted", "run-failed"] == first_run(site)[-3:]
+    [failed] = [one.event for one in site.check() if isinstance(one.event, e.RunFailed)]
+    assert ("crash-loop", CRASHES_MAX) == (failed.kind, len(site.calls()))
 
 
 def first_run(site: Site) -> list[str]:

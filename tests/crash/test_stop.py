@@ -1,16 +1,20 @@
 """SIGTERM stops a server in order: attempts get their grace, and what is left goes on later."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
 
+from scheduler.executor.owner import who_owns
 from scheduler.log.contract import Recorded
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import Conflict
 from scheduler.model.jobs import OnCrash
 from tests.crash.drain import drained
+from tests.crash.ledger import Alive
 from tests.crash.site import STOP_GRACE, Server, Site, once
+from tests.crash.victim import LINGERING
 from tests.crash.waiting import until
 
 pytestmark = pytest.mark.crash
@@ -19,10 +23,17 @@ SERVICES = ("crash.plain", "crash.awaited", "crash.apart")
 TOO_LONG_S = STOP_GRACE.total_seconds() + 3
 
 
-def at_work(site: Site, service: str, *, seconds: float, on_crash: OnCrash = "retry") -> Server:
+def at_work(
+    site: Site,
+    service: str,
+    *,
+    seconds: float,
+    on_crash: OnCrash = "retry",
+    start: Callable[[], Server] | None = None,
+) -> Server:
     """Return a server that carries out a single attempt just now."""
     site.define(once(service, seconds=seconds, on_crash=on_crash))
-    server = site.serve().ready()
+    server = (start or site.serve)().ready()
     until(site.calls, "the call")
     return server
 
@@ -53,13 +64,23 @@ def test_an_attempt_that_outlasts_the_grace_is_interrupted_and_does_not_count(
     ][2:]
 
 
+def test_a_log_is_free_only_when_nothing_of_its_server_is_at_work_any_more(site: Site) -> None:
+    server = at_work(site, "crash.plain", seconds=TOO_LONG_S, start=lambda: site.victim(LINGERING))
+    server.terminate()
+    until(lambda: who_owns(site.db) is None, "the log is free")
+    free_ns = site.clock.monotonic_ns()
+    assert 0 == server.ended()
+    signs = [line for line in site.lines() if isinstance(line, Alive)]
+    assert signs[-1].monotonic_ns < free_ns
+
+
 def test_an_attempt_that_must_not_be_repeated_is_held_when_its_server_stops(site: Site) -> None:
     server = at_work(site, "crash.awaited", seconds=TOO_LONG_S, on_crash="hold")
     site.stop(server)
     assert ["attempt-interrupted", "run-held", "system-stopped"] == types(site.check())[-3:]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", ["crash.plain", "crash.apart"])
 def test_a_second_signal_ends_the_server_at_once(site: Site, service: str) -> None:
     server = at_work(site, service, seconds=TOO_LONG_S)
     server.terminate()

@@ -23,15 +23,18 @@ from scheduler.executor.handle import Handle
 from scheduler.executor.snapshot import Snapshots
 from scheduler.log import schema
 from scheduler.log.contract import Log, Recorded
-from scheduler.model.invocations import Invocation, Invoke, Outcome, Report, StopReason
+from scheduler.model.invocations import Invocation, Invoke, Outcome, Report, StopReason, Wish
 from scheduler.model.jobs import RunId
 from tests.crash.ledger import Called, lines_of
-from tests.crash.waiting import until
+from tests.crash.waiting import let_pass, until
 from tools.serving import Seams, serve
 from tools.settings import read_settings
 
 APPENDING = "INSERT INTO log "
 KEEPING = "INSERT OR REPLACE INTO snapshot VALUES"
+NOWHERE = "nowhere"  # a server that lives on, and takes snapshots all the time
+LINGERING = "lingering"  # one whose process takes its time to end, as some exit hooks do
+LINGER_S = 0.5
 SNAPSHOT_AFTER = 8  # events; then one is taken at every turn that has brought any
 
 
@@ -96,14 +99,14 @@ class Around:
     def code(self, service: str) -> str | None:
         return self._workers.code(service)
 
-    def start(self, invocations: Sequence[Invocation], report: Report) -> None:
+    def start(self, invocations: Sequence[Invocation], report: Report, wish: Wish) -> None:
         self._death.at("before-call")
 
         def told(outcomes: Sequence[Outcome]) -> None:
             self._death.at("before-outcome")
             report(outcomes)
 
-        self._workers.start(invocations, told)
+        self._workers.start(invocations, told, wish)
         if self._death.point == "during-call":
             keys = {(one.run, one.attempt) for one in invocations}
             until(partial(self._are_called, keys), "the calls")
@@ -167,7 +170,10 @@ def seams_for(death: Death, marker: str, ledger_path: Path) -> Seams:
 def main(settings: str, hit: str, point: str, marker: str, count: str) -> int:
     death = Death(Path(hit), point, int(count))
     seams = seams_for(death, marker, Path(os.environ["CRASH_LEDGER"]))
-    return serve(read_settings(Path(settings)), seams=seams)
+    code = serve(read_settings(Path(settings)), seams=seams)
+    if point == LINGERING:
+        let_pass(LINGER_S)
+    return code
 
 
 if __name__ == "__main__":

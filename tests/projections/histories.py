@@ -10,9 +10,9 @@ from scheduler.executor.handle import Handle
 from scheduler.log.contract import Log, Meta, Recorded, Request, Write
 from scheduler.log.memory import MemoryLog
 from scheduler.model import commands as c
-from scheduler.model.content import Payload
+from scheduler.model.content import Payload, digest_of
 from scheduler.model.errors import HorologError
-from scheduler.model.events import LogCreated, RunPlanned
+from scheduler.model.events import LogCreated, RunPlanned, ServiceCalled
 from scheduler.model.invocations import Outcome, Output
 from scheduler.model.jobs import Definition, JobId, Retry, RunId
 from scheduler.model.limits import PAGE_EVENTS_MAX
@@ -112,7 +112,9 @@ class History:
             kind=kind,  # type: ignore[arg-type]  # of the closed set
             **fields,  # type: ignore[arg-type]  # any of the fields
         )
-        self.handle.gather(c.RecordOutcomes(outcomes=(outcome,)))
+        written = outcome.output.text.encode() if outcome.output else None
+        outputs = {} if written is None else {digest_of(written): written}
+        self.handle.gather(c.RecordOutcomes(outcomes=(outcome,)), outcome.contents, outputs)
         self.handle.flush()
 
 
@@ -123,6 +125,8 @@ STEPS = st.one_of(
     st.tuples(st.just("job"), st.integers(0, 5), st.integers(0, 5)),
     st.tuples(st.just("run"), st.integers(0, 9), st.integers(0, 5)),
     st.tuples(st.just("system"), st.integers(0, 9), st.integers(0, 0)),
+    st.tuples(st.just("step"), st.integers(0, 5), st.integers(0, 2)),
+    st.tuples(st.just("call"), st.integers(0, 1), st.integers(0, 0)),
 )
 LIVES = st.lists(STEPS, min_size=20, max_size=80)
 
@@ -141,6 +145,11 @@ def live(history: History, steps: list[tuple[str, int, int]]) -> None:
                 change_job(history, first, second)
             case "run":
                 change_run(history, first, second)
+            case "step":
+                finish_step(history, first, second)
+            case "call":
+                run = RunId(history.clock.new_id())
+                history.ask(c.CallService(run=run, service=f"api.called-{first}"))
             case _:
                 change_system(history, first)
 
@@ -174,6 +183,18 @@ def end(history: History, number: int, how: int) -> None:
             history.report(run, "error", error="Fatal: never", fatal=True)
 
 
+def finish_step(history: History, number: int, how: int) -> None:
+    """Have a running attempt finish a step; one that is done already is refused."""
+    running = history.running()
+    if running:
+        state = history.handle.timetable.runs[running[number % len(running)]]
+        result = Payload(kind="json", text="[1]") if how else None
+        step = c.RecordStep(
+            run=state.run, attempt=state.attempt, epoch=state.epoch, name=f"{how}", result=result
+        )
+        history.ask(step)
+
+
 def define(history: History, number: int, how: int) -> None:
     schedules: tuple[Schedule, ...] = (
         EVERY_MINUTE,
@@ -190,6 +211,7 @@ def define(history: History, number: int, how: int) -> None:
         {"start_deadline": timedelta(seconds=30), "on_crash": "fail"},
         {"catch_up": "all", "max_runs": 3},
         {"catch_up": "none", "labels": {"team": "billing"}},
+        {"on_success": "service:api.after", "on_failure": f"job:job-{number - 1}"},
     )
     history.define(f"job-{number}", schedules[how], **policies[(number + how) % len(policies)])
 
@@ -224,7 +246,7 @@ def change_run(history: History, number: int, how: int) -> None:
     streams = {
         recorded.event.run: recorded.stream
         for recorded in history.log.read()
-        if isinstance(recorded.event, RunPlanned)
+        if isinstance(recorded.event, RunPlanned | ServiceCalled)
     }
     if not streams:
         return

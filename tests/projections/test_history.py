@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from projections.read_jobs import history as changes
 from projections.rows import ChangeRow
 from scheduler.model import commands as c
+from scheduler.model.content import payload_of
 from scheduler.model.jobs import Definition, JobId, RunId
 from scheduler.model.schedules import Manual
 from tests.projections.histories import BEN, NOON, History
@@ -115,6 +116,19 @@ def test_a_run_by_hand_and_its_end_belong_to_its_job() -> None:
     ]
 
 
+def test_an_erasure_of_content_is_a_change_of_the_whole_with_what_went() -> None:
+    history, job = begun()
+    payload, contents = payload_of("x" * 5_000)
+    wish = c.TriggerJob(job=job, run=RunId("call-1"), input=payload)
+    history.handle.ask(wish, meta=BEN, contents=contents).result()
+    history.ask(c.CancelRun(run=RunId("call-1")))
+    history.ask(c.EraseContent(digests=(payload.digest or "",)))
+    row = shown(history)[-1]
+    assert ("content-erased", None, None, BEN.reason) == (row.type, row.job_id, row.run, row.reason)
+    assert row.detail is not None
+    assert [payload.digest] == row.detail["digests"]
+
+
 def test_a_change_of_the_whole_belongs_to_no_job() -> None:
     history, job = begun()
     history.ask(c.PauseSystem())
@@ -123,3 +137,25 @@ def test_a_change_of_the_whole_belongs_to_no_job() -> None:
     assert ["job-defined", "system-paused", "system-resumed"] == [
         row.type for row in shown(history)
     ]
+
+
+def test_a_service_called_by_hand_is_a_change_of_no_job() -> None:
+    history = History()
+    history.start()
+    history.ask(c.CallService(run=RunId("call-1"), service="api.sync"))
+    (row,) = shown(history, run=RunId("call-1"))
+    assert ("service-called", None, BEN.actor) == (row.type, row.job_id, row.actor)
+
+
+def test_what_a_person_does_to_a_callback_is_found_under_its_job() -> None:
+    history, _ = begun()
+    after = history.define("after", Manual())
+    history.define("before", on_success="job:after")
+    history.tick(60)
+    for key in history.running():
+        history.report(key, "succeeded")
+    [callback] = [one for one in history.handle.timetable.runs.values() if one.job == after]
+    assert [] == [row for row in shown(history, after) if row.run]
+    history.ask(c.CancelRun(run=callback.run))
+    (row,) = [row for row in shown(history, after) if row.run]
+    assert ("run-cancelled", callback.run) == (row.type, row.run)

@@ -96,9 +96,14 @@ def test_a_page_that_fails_leaves_rows_and_checkpoints_of_all_as_they_were() -> 
     with views.reading() as connection:
         found = {c.name: (c.position, c.hash) for c in checkpoints.stored(connection)}
     assert dict.fromkeys(("counting", "runs", "failing"), (0, bytes(32))) == found
-    assert {"counted": [], "failed": [], "runs": [], "attempts": [], "run_jobs": []} == rows_of(
-        views
-    )
+    assert {
+        "counted": [],
+        "failed": [],
+        "runs": [],
+        "attempts": [],
+        "run_jobs": [],
+        "steps": [],
+    } == rows_of(views)
 
 
 def test_a_failed_page_is_folded_whole_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,8 +351,8 @@ def test_the_same_log_on_disk_gives_the_same_rows(log_path: Path) -> None:
 
 def test_an_unknown_projection_is_named_with_those_there_are() -> None:
     projector = Projector(busy_history().log, ViewsFile.in_memory())
-    with pytest.raises(NotFound, match="There are: schedules, runs, history, misses"):
-        projector.rebuild("tally")
+    with pytest.raises(NotFound, match="There are: schedules, runs, history, misses, tally"):
+        projector.rebuild("tallies")
 
 
 def test_while_runs_are_due_the_projector_rests_after_each_page() -> None:

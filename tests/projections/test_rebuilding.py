@@ -29,7 +29,9 @@ def lived() -> History:
 
 def tables(connection: sqlite3.Connection) -> set[str]:
     found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    return {name for (name,) in found if name.startswith(("runs_", "attempts_", "run_jobs_"))}
+    return {
+        name for (name,) in found if name.startswith(("runs_", "attempts_", "run_jobs_", "steps_"))
+    }
 
 
 def set_of(generation: int) -> set[str]:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from msgspec.structs import replace
 
-from projections.run_tables import UNREAD, RunColumns, planned, reflect, state_of
-from scheduler.model.events import RunEvent, RunPlanned
+from projections.run_tables import UNREAD, RunColumns, called, planned, reflect, state_of
+from scheduler.model.events import RunEvent, RunPlanned, ServiceCalled
 from scheduler.rules.state import RunState, evolve_run
 from tests.projections.histories import LIVES, History, live
 
@@ -14,7 +14,14 @@ Seen = dict[str, tuple[RunColumns, RunState]]
 def as_shown(state: RunState) -> RunState:
     """Return the state without what no row tells."""
     return replace(
-        state, definition=UNREAD, input=None, in_line=False, is_retry_owed=False, failure=None
+        state,
+        definition=UNREAD,
+        input=None,
+        in_line=False,
+        is_retry_owed=False,
+        failure=None,
+        steps={},
+        depth=0,
     )
 
 
@@ -31,6 +38,8 @@ def test_after_every_event_the_row_gives_back_the_state(
         event = recorded.event
         if isinstance(event, RunPlanned):
             seen[event.run] = planned(recorded, event, "orders")
+        elif isinstance(event, ServiceCalled):
+            seen[event.run] = called(recorded, event)
         elif isinstance(event, RunEvent):
             row, state = seen[event.run]
             state = evolve_run(state, event)

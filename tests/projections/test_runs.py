@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 
-from projections.read_runs import attempts, run, runs
+from projections.read_runs import attempts, run, runs, steps
 from projections.rows import AttemptRow, RunRow
 from scheduler.executor.derived import ViewsFile
 from scheduler.log.contract import Request, Write
@@ -268,3 +268,77 @@ def test_the_rows_say_of_each_open_run_what_the_executor_believes(
                 assert state.start_at == row.next_attempt_at
         open_rows = {row.run for row in runs(connection, status="open")}
     assert {s.run for s in history.handle.timetable.runs.values() if s.is_open} == open_rows
+
+
+# -- steps, calls and callbacks
+
+
+def finish(history: History, key: RunId, name: str, result: Payload | None = None) -> None:
+    state = history.handle.timetable.runs[key]
+    history.ask(
+        c.RecordStep(run=key, attempt=state.attempt, epoch=state.epoch, name=name, result=result)
+    )
+
+
+def test_finished_steps_are_shown_with_the_attempt_that_did_them() -> None:
+    history, key = started(retry=ONCE_MORE)
+    finish(history, key, "fetch", Payload(kind="json", text='"data"'))
+    history.report(key, "error", error="ValueError: no")
+    history.tick(1)
+    finish(history, key, "store")
+    views, _ = folded(history.log)
+    with views.reading() as connection:
+        row = run(connection, key)
+        shown_steps = steps(connection, row)
+    assert [("fetch", 1, Payload(kind="json", text='"data"')), ("store", 2, None)] == [
+        (one.name, one.attempt, one.result) for one in shown_steps
+    ]
+    assert [NOON + MINUTE, NOON + MINUTE + timedelta(seconds=1)] == [one.at for one in shown_steps]
+    assert ("running", 2) == (row.status, row.attempts)
+
+
+def test_steps_of_two_pages_meet_in_one_run() -> None:
+    history, key = started()
+    views, _ = folded(history.log)
+    finish(history, key, "fetch")
+    shown(history, views)
+    finish(history, key, "store")
+    shown(history, views)
+    with views.reading() as connection:
+        assert ["fetch", "store"] == [one.name for one in steps(connection, run(connection, key))]
+
+
+def test_a_call_is_a_run_of_a_service_and_of_no_job() -> None:
+    history = History()
+    history.start()
+    history.ask(c.CallService(run=RunId("call-1"), service="api.sync", input=Payload(text="x")))
+    history.tick()
+    row, tries = shown(history)
+    assert ("", "", "api.sync", "call", "running") == (
+        row.job,
+        row.job_id,
+        row.service,
+        row.cause,
+        row.status,
+    )
+    assert (BEN.actor, Payload(text="x"), None) == (row.actor, row.input, row.fire_time)
+    assert 1 == len(tries)
+    history.report(RunId("call-1"), "succeeded")
+    row, _ = shown(history)
+    assert ("succeeded", 1_500) == (row.status, row.duration_us)
+
+
+def test_what_an_end_calls_is_shown_with_the_run_it_answers() -> None:
+    history, key = started(on_success="service:api.after", on_failure="service:api.alert")
+    history.report(key, "succeeded")
+    row, _ = shown(history)
+    assert (key, "api.after", "callback") == (row.parent, row.service, row.cause)
+    history.define("next", Manual())
+    history.define("first", EVERY_MINUTE, on_failure="job:next")
+    history.tick(60)
+    for other in history.running():
+        history.report(other, "error", error="ValueError: no")
+    views, _ = folded(history.log)
+    with views.reading() as connection:
+        called = [one for one in runs(connection, cause="callback") if one.job == "next"]
+    assert [(None, "waiting")] == [(one.service, one.status) for one in called]

@@ -188,11 +188,75 @@ def names_modules(ctx):
     return [name for name in looked_for if name in LOADED]
 
 
+@service("steps")
+def steps(ctx):
+    one = ctx.step("one", lambda: {"pid": os.getpid()})
+    return [one["pid"] == os.getpid(), ctx.step("two", lambda: ctx.step_key)]
+
+
+@service("async.steps")
+async def async_steps(ctx):
+    async def done(number):
+        await asyncio.sleep(0)
+        return number
+
+    taken = (ctx.step(f"step {number}", lambda number=number: done(number)) for number in range(50))
+    return list(await asyncio.gather(*taken))
+
+
+@service("large.step")
+def large_step(ctx):
+    return len(ctx.step("large", lambda: "x" * int(ctx.input)))
+
+
+@service("schedules")
+def schedules(ctx):
+    return ctx.schedule.once("plain", after=60, input={"a": 1})
+
+
+@service("goes.on")
+def goes_on(ctx):
+    try:
+        ctx.step("one", lambda: 1)
+    except Exception:
+        pass
+    return "went on"
+
+
+@service("waits.in.a.step")
+def waits_in_a_step(ctx):
+    connection = connected(ctx)
+    try:
+        ctx.step("one", lambda: here(connection))
+    finally:
+        connection.sendall(b"tidied" if ctx.cancelled else b"?")
+
+
+@service("dies.in.a.step")
+def dies_in_a_step(ctx):
+    ctx.step("one", lambda: 1)
+    ctx.step("two", lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+@service("floods")
+def floods(ctx):
+    from scheduler.model.invocations import StepDone
+    for number in range(3_000):
+        ctx._ask(StepDone(name=str(number), result=None))
+    time.sleep(600)
+
+
 @service("reads.stdin")
 def reads_stdin(ctx):
     return sys.stdin.read()
 '''
 
 
-def isolated(service: str, *, run: str = "run-1", input_text: str | None = None) -> Invocation:
-    return invocation(service, run=run, isolation="process", input_text=input_text)
+def isolated(
+    service: str,
+    *,
+    run: str = "run-1",
+    input_text: str | None = None,
+    steps: dict[str, str | None] | None = None,
+) -> Invocation:
+    return invocation(service, run=run, isolation="process", input_text=input_text, steps=steps)

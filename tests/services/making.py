@@ -3,11 +3,13 @@
 import queue
 import socket
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
-from scheduler.model.invocations import Invocation, Outcome
+from scheduler.model.invocations import Invocation, OnceWished, Outcome, StepDone
 from scheduler.model.jobs import Isolation, JobId, RunId
+from services.asking import Asked
 
 PATIENCE_S = 30.0  # a test that waits longer has failed; none waits as long when all is well
 
@@ -23,6 +25,8 @@ def invocation(
     input_kind: Literal["text", "json"] = "text",
     fire_time: datetime | None = None,
     window_start: datetime | None = None,
+    salt: bytes = b"",
+    steps: dict[str, str | None] | None = None,
 ) -> Invocation:
     return Invocation(
         run=RunId(run),
@@ -39,7 +43,49 @@ def invocation(
         window_start=window_start,
         input_text=input_text,
         input_kind=input_kind,
+        salt=salt,
+        steps=steps or {},
     )
+
+
+class Desk:
+    """Stands for the executor: keeps what an attempt asks for, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked | OnceWished] = []
+        self.refusal: BaseException | None = None  # of all that is asked from now on
+        self.is_held = False  # what is asked waits for `release`
+        self._waiting: list[Future[None]] = []
+
+    def __call__(self, asked: Asked | OnceWished) -> Future[None]:
+        answer: Future[None] = Future()
+        self.asked.append(asked)
+        self._waiting.append(answer)
+        if not self.is_held:
+            self.release()
+        return answer
+
+    def wish(self, _: Invocation, asked: StepDone | OnceWished) -> Future[None]:
+        """Answer as the executor itself does."""
+        return self(asked)
+
+    def release(self) -> None:
+        while self._waiting:
+            answer = self._waiting.pop(0)
+            if self.refusal is None:
+                answer.set_result(None)
+            else:
+                answer.set_exception(self.refusal)
+
+    def kept(self) -> dict[str, str | None]:
+        """Return the finished steps, each with its result as JSON."""
+        done = [one for one in self.asked if isinstance(one, StepDone)]
+        return {one.name: None if one.result is None else one.result.text for one in done}
+
+
+def unasked(_: Invocation, __: object) -> Future[None]:
+    """Stand for the executor where no attempt asks it for anything."""
+    raise AssertionError("an attempt asked for something")
 
 
 class Reports:

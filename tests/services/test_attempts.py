@@ -7,7 +7,7 @@ from services.attempts import Attempt, Attempts
 from services.context import Context
 from services.endings import raised, returned
 from services.registry import described
-from tests.services.making import invocation
+from tests.services.making import invocation, unasked
 
 SERVICE = described("service", lambda: None, file="f.py", line=1, module="m")
 
@@ -31,6 +31,7 @@ class Bench:
             invocation(run=run),
             SERVICE,
             nobody,
+            unasked,
             self.interrupted.append if interruptible else None,
         )
         self.attempts.open([attempt])

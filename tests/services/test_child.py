@@ -9,15 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from scheduler.model.content import digest_of
+from scheduler.model.content import digest_of, text_of
 from scheduler.model.limits import RESULT_BYTES_MAX
 from services.invoke import Workers
 from services.loading import load
 from services.locks import alive_children, lock_path
 from services.registry import Registry
 from tests.services.isolated import SERVICES, isolated
-from tests.services.making import PATIENCE_S, Line, Reports
+from tests.services.making import PATIENCE_S, Line, Reports, unasked
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def _services(a_file: Callable[[str], None]) -> None:
 
 
 def test_a_service_runs_in_a_process_of_its_own(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("plain", input_text="a=1")], reports)
+    workers.start([isolated("plain", input_text="a=1")], reports, unasked)
     outcome = reports.next()
     assert ("succeeded", 7) == (outcome.kind, outcome.epoch)
     assert outcome.result is not None
@@ -37,14 +38,14 @@ def test_a_service_runs_in_a_process_of_its_own(workers: Workers, reports: Repor
 
 
 def test_an_async_service_runs_there_too(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("awaited")], reports)
+    workers.start([isolated("awaited")], reports, unasked)
     result = reports.next().result
     assert result is not None
     assert '"awaited"' == result.text
 
 
 def test_an_error_comes_back_with_its_traceback(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("fails")], reports)
+    workers.start([isolated("fails")], reports, unasked)
     outcome = reports.next()
     assert ("error", "ValueError: no") == (outcome.kind, outcome.error)
     assert outcome.detail is not None
@@ -55,24 +56,36 @@ def test_an_error_comes_back_with_its_traceback(workers: Workers, reports: Repor
 
 
 def test_what_a_service_asks_for_comes_back(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("fatal")], reports)
+    workers.start([isolated("fatal")], reports, unasked)
     assert reports.next().fatal
-    workers.start([isolated("later", run="run-2")], reports)
+    workers.start([isolated("later", run="run-2")], reports, unasked)
     delay = reports.next().retry_after
     assert delay is not None
     assert 300 == delay.total_seconds()
 
 
 def test_an_exit_asked_for_in_python_is_an_error(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("exits")], reports)
+    workers.start([isolated("exits")], reports, unasked)
     outcome = reports.next()
     assert ("error", "SystemExit: 3") == (outcome.kind, outcome.error)
+
+
+def test_a_private_result_comes_back_behind_its_salt(workers: Workers, reports: Reports) -> None:
+    call = replace(isolated("returns.much", input_text="5"), salt=b"0123456789abcdef")
+    workers.start([call], reports, unasked)
+    outcome = reports.next()
+    assert outcome.result is not None
+    assert outcome.result.salted
+    (content,) = outcome.contents.values()
+    assert '"xxxxx"' == text_of(outcome.result, content)
 
 
 def test_the_largest_result_comes_back_and_a_larger_one_fails_for_good(
     workers: Workers, reports: Reports
 ) -> None:
-    workers.start([isolated("returns.much", input_text=str(RESULT_BYTES_MAX - 2))], reports)
+    workers.start(
+        [isolated("returns.much", input_text=str(RESULT_BYTES_MAX - 2))], reports, unasked
+    )
     outcome = reports.next()
     (content,) = outcome.contents.values()
     assert outcome.result is not None
@@ -82,21 +95,21 @@ def test_the_largest_result_comes_back_and_a_larger_one_fails_for_good(
         len(content),
     )
     larger = isolated("returns.much", run="run-2", input_text=str(RESULT_BYTES_MAX - 1))
-    workers.start([larger], reports)
+    workers.start([larger], reports, unasked)
     outcome = reports.next()
     assert ("error", True) == (outcome.kind, outcome.fatal)
     assert "at most 8,388,608 are kept" in outcome.error
 
 
 def test_a_result_that_is_not_json_fails_for_good(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("returns.nan")], reports)
+    workers.start([isolated("returns.nan")], reports, unasked)
     outcome = reports.next()
     assert ("error", True) == (outcome.kind, outcome.fatal)
     assert "the result is not JSON" in outcome.error
 
 
 def test_the_call_is_not_on_the_services_stdin(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("reads.stdin")], reports)
+    workers.start([isolated("reads.stdin")], reports, unasked)
     result = reports.next().result
     assert result is not None
     assert '""' == result.text
@@ -106,7 +119,7 @@ def test_a_child_runs_what_was_loaded_even_when_the_file_has_changed(
     workers: Workers, reports: Reports, tmp_path: Path
 ) -> None:
     (tmp_path / "jobs.py").write_text("this is no python")
-    workers.start([isolated("awaited")], reports)
+    workers.start([isolated("awaited")], reports, unasked)
     assert "succeeded" == reports.next().kind
 
 
@@ -126,6 +139,7 @@ from services.invoke import Workers
 from services.loading import load
 from services.registry import DEFAULT
 from tests.services.isolated import isolated
+from tests.services.making import unasked
 
 @service("mine")
 def mine():
@@ -136,7 +150,7 @@ if __name__ == "__main__":
     workers = Workers(
         DEFAULT, slots=1, monotonic_ns=perf_counter_ns, children_dir=Path("children")
     )
-    workers.start([isolated("mine")], told.put)
+    workers.start([isolated("mine")], told.put, unasked)
     (outcome,) = told.get(timeout=30)
     print(outcome.kind, outcome.result.text)
     workers.close()
@@ -150,12 +164,12 @@ from time import perf_counter_ns
 from services.invoke import Workers
 from services.loading import load
 from services.loading import load
-from tests.services.making import invocation
+from tests.services.making import invocation, unasked
 
 folder, children_dir, service, port = sys.argv[1:]
 registry = load(["jobs.py"], Path(folder), installed=False).registry
 workers = Workers(registry, slots=4, monotonic_ns=perf_counter_ns, children_dir=Path(children_dir))
-workers.start([invocation(service, isolation="process", input_text=port)], print)
+workers.start([invocation(service, isolation="process", input_text=port)], print, unasked)
 threading.Event().wait()
 """
 
@@ -214,10 +228,10 @@ def test_a_child_of_a_module_that_has_changed_says_so(
     module = tmp_path / "module_of_theirs.py"
     module.write_text(A_MODULE)
     registry.add(*load(["module_of_theirs"], tmp_path, installed=False).registry)
-    workers.start([isolated("from.a.module")], reports)
+    workers.start([isolated("from.a.module")], reports, unasked)
     assert "succeeded" == reports.next().kind
     module.write_text(A_MODULE + "# edited\n")
-    workers.start([isolated("from.a.module", run="run-2")], reports)
+    workers.start([isolated("from.a.module", run="run-2")], reports, unasked)
     outcome = reports.next()
     assert ("error", False) == (outcome.kind, outcome.fatal)
     assert f"Changed: {module} has changed since Horolog loaded it" in outcome.error
@@ -242,14 +256,14 @@ def test_a_service_that_no_process_can_load_says_so(
     workers: Workers, registry: Registry, reports: Reports
 ) -> None:
     registry.service("local")(lambda: None)
-    workers.start([isolated("local")], reports)
+    workers.start([isolated("local")], reports, unasked)
     outcome = reports.next()
     assert "error" == outcome.kind
     assert 'Changed: a process of its own cannot load "local" from' in outcome.error
 
 
 def test_a_plain_service_does_not_pay_for_asyncio(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("names.modules")], reports)
+    workers.start([isolated("names.modules")], reports, unasked)
     result = reports.next().result
     assert result is not None
     assert '["horolog","services.child"]' == result.text

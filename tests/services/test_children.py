@@ -11,7 +11,7 @@ from services.invoke import Workers
 from services.locks import alive_children, lock_path
 from services.registry import Registry
 from tests.services.isolated import SERVICES, isolated
-from tests.services.making import Line, Reports
+from tests.services.making import Line, Reports, unasked
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_a_child_is_asked_to_end_and_may_tidy_up(
     reason: StopReason,
     kind: str,
 ) -> None:
-    workers.start([isolated(service, input_text=line.port)], reports)
+    workers.start([isolated(service, input_text=line.port)], reports, unasked)
     line.heard()
     assert workers.stop("run-1", 1, reason)
     assert "tidied" == line.heard()
@@ -42,7 +42,7 @@ def test_a_child_is_asked_to_end_and_may_tidy_up(
 def test_a_child_that_succeeds_all_the_same_has_succeeded(
     workers: Workers, reports: Reports, line: Line
 ) -> None:
-    workers.start([isolated("heeds", input_text=line.port)], reports)
+    workers.start([isolated("heeds", input_text=line.port)], reports, unasked)
     line.heard()
     workers.stop("run-1", 1, "cancelled")
     outcome = reports.next()
@@ -53,7 +53,7 @@ def test_a_child_that_succeeds_all_the_same_has_succeeded(
 def test_a_child_that_does_not_end_is_killed_with_all_it_started(
     impatient: Workers, reports: Reports, line: Line
 ) -> None:
-    impatient.start([isolated("ignores", input_text=line.port)], reports)
+    impatient.start([isolated("ignores", input_text=line.port)], reports, unasked)
     line.heard()
     impatient.stop("run-1", 1, "timeout")
     outcome = reports.next()
@@ -69,6 +69,7 @@ def test_children_run_side_by_side(workers: Workers, reports: Reports) -> None:
                 isolated("asks", run="2", input_text=second.port),
             ],
             reports,
+            unasked,
         )
         assert first.heard() != second.heard()
         second.say("b")
@@ -87,6 +88,7 @@ def test_two_children_hold_two_locks_for_as_long_as_they_live(
                 isolated("asks", run="2", input_text=second.port),
             ],
             reports,
+            unasked,
         )
         assert first.heard() != second.heard()
         assert [("1", 1), ("2", 1)] == alive_children(children_dir)
@@ -104,7 +106,9 @@ def test_a_child_is_stopped_before_it_starts(
 ) -> None:
     workers = Workers(registry, slots=1, monotonic_ns=perf_counter_ns, children_dir=children_dir)
     workers.start(
-        [isolated("asks", run="1", input_text=line.port), isolated("dies", run="2")], reports
+        [isolated("asks", run="1", input_text=line.port), isolated("dies", run="2")],
+        reports,
+        unasked,
     )
     line.heard()
     assert workers.stop("2", 1, "cancelled")
@@ -121,7 +125,7 @@ def test_a_folder_that_cannot_be_made_is_told_as_an_error(
     workers = Workers(
         registry, slots=1, monotonic_ns=perf_counter_ns, children_dir=tmp_path / "file" / "children"
     )
-    workers.start([isolated("plain")], reports)
+    workers.start([isolated("plain")], reports, unasked)
     outcome = reports.next()
     assert "error" == outcome.kind
     assert outcome.error.startswith("no process could be started: ")
@@ -141,7 +145,7 @@ def test_the_next_workers_sweep_what_dead_children_left(
 def test_the_close_ends_the_children_and_tells_nothing(
     workers: Workers, reports: Reports, line: Line
 ) -> None:
-    workers.start([isolated("ignores", input_text=line.port)], reports)
+    workers.start([isolated("ignores", input_text=line.port)], reports, unasked)
     line.heard()
     workers.close()
     assert "" == line.heard()

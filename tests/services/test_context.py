@@ -2,12 +2,18 @@ import logging
 import re
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
+from pathlib import Path
 
 import pytest
 
+from services.connections.catalog import Connections
+from services.connections.errors import UnknownConnection
+from services.asking import Closed
+from services.connections.catalog import Connections
 from services.context import Context, Window
 from services.outcomes import Fatal
-from tests.services.making import invocation
+from tests.services.making import Desk, invocation
 
 TEN = datetime(2026, 3, 1, 10, tzinfo=UTC)
 FIVE_PAST = datetime(2026, 3, 1, 10, 5, tzinfo=UTC)
@@ -142,3 +148,85 @@ def test_a_log_can_be_written_elsewhere() -> None:
     context.log.info("there")
     assert written[0].endswith(b"INFO there\n")
     assert context.output() is None
+
+
+@pytest.mark.parametrize("kind", ["rest", "redis", "smtp", "sql"])
+def test_without_connections_a_name_is_told_as_unknown(kind: str) -> None:
+    context = Context(invocation())
+    with pytest.raises(UnknownConnection, match=f'it has: none.*kind = "{kind}"'):
+        getattr(context, kind)["any"]
+
+
+def test_connections_are_reached_by_kind_and_name(tmp_path: Path) -> None:
+    table = {"orders": {"kind": "sql", "url": "sqlite:///a.db", "create": True}}
+    connections = Connections.from_settings(table, tmp_path)
+    context = Context(invocation(), reach=connections)
+    assert [{"a": 1}] == context.sql["orders"].fetch_all("SELECT 1 AS a")
+    assert "orders" in context.sql
+    assert "orders" not in context.rest
+    connections.close()
+
+
+def test_what_is_logged_holds_no_secret_wherever_it_is_written() -> None:
+    connections = Connections()
+    connections.secrets.remember("PW", "open sesame")
+    written: list[bytes] = []
+    elsewhere = Context(invocation(), written.append, connections)
+    here = Context(invocation(), reach=connections)
+    for context in (elsewhere, here):
+        context.log.info("it is %s", "open sesame")
+    output = here.output()
+    assert output is not None
+    for told in (written[0].decode(), output.text):
+        assert told.endswith("INFO it is ‹secret:PW›\n")
+    assert "‹secret:PW›" == here.redact("open sesame")
+    assert "open sesame" == Context(invocation()).redact("open sesame")
+
+
+# -- steps
+
+
+def test_without_an_executor_steps_are_done_and_kept_nowhere() -> None:
+    context = Context(invocation())
+    assert [1, 2] == context.step("fetch", lambda: (1, 2))
+    assert context.unfinished() is None
+
+
+def test_the_key_of_a_step_is_there_while_it_is_carried_out() -> None:
+    context = Context(invocation())
+    assert context.step_key is None
+    assert "run-1/mail" == context.step("mail", lambda: context.step_key)
+    assert context.step_key is None
+
+
+def test_an_attempt_that_was_given_up_begins_no_step() -> None:
+    before, after = Context(invocation()), Context(invocation())
+    before.step("one", lambda: 1)
+    for context in (before, after):
+        context.close()
+        with pytest.raises(Closed):
+            context.step("two", lambda: 2)
+
+
+def test_steps_and_jobs_from_inside_are_counted_together() -> None:
+    desk = Desk()
+    context = Context(invocation(), ask=desk)
+    context.step("schedule:2", lambda: 1)
+    context.schedule.once("remind", after=1)
+    with pytest.raises(Fatal, match='"schedule:2" was begun before'):
+        context.schedule.once("remind", after=1)
+    assert ["schedule:2", "schedule:1"] == list(desk.kept())
+
+
+def test_secrets_are_taken_out_of_steps_and_of_the_inputs_of_jobs(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hush-hush")
+    (tmp_path / "key").chmod(0o600)
+    table = {"source": {"kind": "rest", "url": "http://x", "auth": {"bearer": "file:key"}}}
+    connections = Connections.from_settings(table, tmp_path)
+    assert [] == connections.read_secrets()
+    desk = Desk()
+    context = Context(invocation(), reach=connections, ask=desk)
+    assert "‹secret:" in context.step("fetch", lambda: "the key is hush-hush")
+    context.schedule.once("remind", after=1, input={"key": "hush-hush"})
+    context.schedule.once("remind", after=1, input="key=hush-hush")
+    assert "hush-hush" not in str(desk.asked)

@@ -126,3 +126,24 @@ def test_a_second_close_is_none() -> None:
     coroutines = Coroutines(work)
     coroutines.close(WAIT)
     coroutines.close(WAIT)
+
+
+def test_the_last_thing_is_awaited_on_the_loop_when_nothing_runs_there_any_more() -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    async def work(_: int) -> None:
+        told.put("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.put("ended")
+
+    async def at_end() -> None:
+        await asyncio.sleep(0)
+        told.put("last")
+
+    coroutines = Coroutines(work, at_end)
+    coroutines.put([1])
+    assert "begun" == told.get(timeout=PATIENCE_S)
+    coroutines.close(WAIT)
+    assert ["ended", "last"] == [told.get(timeout=PATIENCE_S) for _ in range(2)]

@@ -6,14 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from scheduler.model.content import digest_of
+from scheduler.model.content import digest_of, text_of
 from scheduler.model.invocations import Outcome
 from scheduler.model.limits import (
     DETAIL_BYTES_MAX,
     ERROR_CHARS_MAX,
     INLINE_BYTES_MAX,
     RESULT_BYTES_MAX,
+    SALT_BYTES,
 )
+from services.connections.catalog import Connections
 from services.context import Context
 from services.endings import raised, returned
 from services.outcomes import Fatal, RetryAfter
@@ -199,3 +201,81 @@ def test_an_error_that_cannot_be_shown_is_still_an_outcome() -> None:
 
 def test_an_error_that_no_store_takes_is_told_with_escapes() -> None:
     assert "ValueError: half \\ud800" == of_error(ValueError("half \ud800")).error
+
+
+# -- private jobs
+
+PRIVATE = invocation(salt=b"0123456789abcdef")
+
+
+@pytest.mark.parametrize("value", [5, "x" * INLINE_BYTES_MAX])
+def test_a_private_result_is_kept_behind_a_salt_at_any_size(value: object) -> None:
+    outcome = returned(PRIVATE, value, Context(PRIVATE), 0)
+    payload = outcome.result
+    assert payload is not None
+    assert (True, None, "") == (payload.salted, payload.text, payload.head)
+    assert json.dumps(value) == text_of(payload, outcome.contents[payload.digest or ""])
+
+
+def test_of_a_private_error_the_event_shows_its_class_alone() -> None:
+    people: dict[str, int] = {}
+    error = caught(lambda: people["jan.kowalski"])
+    outcome = raised(PRIVATE, error, Context(PRIVATE), 0)
+    assert ("error", "KeyError") == (outcome.kind, outcome.error)
+    payload = outcome.detail
+    assert payload is not None
+    assert (True, None, "") == (payload.salted, payload.text, payload.head)
+    text = text_of(payload, outcome.contents[payload.digest or ""])
+    assert text is not None
+    assert text.endswith("KeyError: 'jan.kowalski'\n")
+
+
+def test_result_and_traceback_of_one_attempt_have_different_salts() -> None:
+    outcomes = (
+        returned(PRIVATE, 1, Context(PRIVATE), 0),
+        raised(PRIVATE, ValueError(), Context(PRIVATE), 0),
+    )
+    assert 2 == len({content[:SALT_BYTES] for one in outcomes for content in one.contents.values()})
+
+
+# -- secrets
+
+
+@pytest.fixture
+def telling() -> Context:
+    """Return the context of an attempt that knows a secret."""
+    connections = Connections()
+    connections.secrets.remember("PW", "open sesame")
+    connections.secrets.remember("PIN", "4711")
+    return Context(CALL, reach=connections)
+
+
+def test_a_result_is_kept_without_secrets_and_stays_json(telling: Context) -> None:
+    outcome = returned(CALL, {"pin": 4711, "text": 'say "open sesame"', "a": 1.50}, telling, 0)
+    assert outcome.result is not None
+    assert outcome.result.text is not None
+    assert {"pin": "‹secret:PIN›", "text": 'say "‹secret:PW›"', "a": 1.5} == json.loads(
+        outcome.result.text
+    )
+
+
+def test_a_result_that_cannot_be_kept_is_told_without_secrets(telling: Context) -> None:
+    outcome = returned(CALL, {"open sesame": {1}}, telling, 0)
+    assert "open sesame" not in outcome.error
+    assert "‹secret:PW›" in outcome.error
+
+
+def test_an_error_and_its_traceback_are_kept_without_secrets(telling: Context) -> None:
+    error = caught(lambda: int("open sesame"))
+    outcome = raised(CALL, error, telling, 0)
+    assert outcome.detail is not None
+    assert outcome.detail.text is not None
+    for told in (outcome.error, outcome.detail.text):
+        assert "‹secret:PW›" in told
+        assert "open sesame" not in told
+
+
+def test_a_secret_at_the_end_of_what_is_kept_is_not_cut_in_two(telling: Context) -> None:
+    for before in range(ERROR_CHARS_MAX - 40, ERROR_CHARS_MAX):
+        outcome = raised(CALL, ValueError("x" * before + "open sesame"), telling, 0)
+        assert "open" not in outcome.error

@@ -15,7 +15,7 @@ from services.context import Context
 from services.invoke import Workers
 from services.outcomes import Fatal
 from services.registry import Registry
-from tests.services.making import PATIENCE_S, Reports, invocation
+from tests.services.making import PATIENCE_S, Reports, invocation, unasked
 
 
 def test_the_workers_are_what_the_executor_is_handed(workers: Workers) -> None:
@@ -40,7 +40,7 @@ def test_a_plain_function_is_called_with_its_context_and_told(
         return {"run": ctx.run, "input": ctx.input}
 
     registry.service("service")(work)
-    workers.start([invocation(run="run-5", epoch=3, input_text="x")], reports)
+    workers.start([invocation(run="run-5", epoch=3, input_text="x")], reports, unasked)
     outcome = reports.next()
     assert ("succeeded", "run-5", 1, 3) == (
         outcome.kind,
@@ -63,7 +63,7 @@ def test_an_async_function_is_awaited_and_told(
         return 5
 
     registry.service("service")(work)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     outcome = reports.next()
     assert outcome.result is not None
     assert ("succeeded", "5") == (outcome.kind, outcome.result.text)
@@ -71,7 +71,7 @@ def test_an_async_function_is_awaited_and_told(
 
 
 def test_an_unknown_service_is_told_by_name(workers: Workers, reports: Reports) -> None:
-    workers.start([invocation("no.such")], reports)
+    workers.start([invocation("no.such")], reports, unasked)
     outcome = reports.next()
     assert "no-service" == outcome.kind
     assert 'no service "no.such". Known: none' == outcome.error
@@ -85,9 +85,8 @@ def test_a_mixed_batch_is_told_whole(
     registry.service("plain")(lambda: None)
     registry.service("awaited")(awaited)
     names = ["plain", "awaited", "none"] * 50
-    workers.start(
-        [invocation(name, run=f"{name}-{place}") for place, name in enumerate(names)], reports
-    )
+    batch = [invocation(name, run=f"{name}-{place}") for place, name in enumerate(names)]
+    workers.start(batch, reports, unasked)
     told = {(outcome.run, outcome.kind) for outcome in (reports.next() for _ in names)}
     kinds = {"plain": "succeeded", "awaited": "succeeded", "none": "no-service"}
     assert {(f"{name}-{place}", kinds[name]) for place, name in enumerate(names)} == told
@@ -111,7 +110,7 @@ def test_whatever_a_service_raises_is_its_outcome_and_costs_no_worker(
 
     registry.service("service")(awaited if is_async else plain)
     registry.service("next")(fine if is_async else lambda: None)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     outcome = reports.next()
     assert ("error", isinstance(error, Fatal)) == (outcome.kind, outcome.fatal)
     assert outcome.error.startswith(type(error).__name__)
@@ -119,7 +118,7 @@ def test_whatever_a_service_raises_is_its_outcome_and_costs_no_worker(
     shown = outcome.detail.text or outcome.detail.head
     first_file = next(one for one in shown.splitlines() if "File" in one)
     assert f'File "{__file__}"' in first_file
-    workers.start([invocation("next", run="run-2")], reports)
+    workers.start([invocation("next", run="run-2")], reports, unasked)
     assert "succeeded" == reports.next().kind
 
 
@@ -130,7 +129,7 @@ def test_a_cancellation_that_nobody_asked_for_is_an_error(
         raise asyncio.CancelledError
 
     registry.service("service")(work)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     outcome = reports.next()
     assert "error" == outcome.kind
     assert "nobody asked for its end" in outcome.error
@@ -146,7 +145,7 @@ def test_the_time_is_measured_by_the_clock_that_was_handed_in(
 
     registry.service("service")(work)
     workers = Workers(registry, slots=1, monotonic_ns=lambda: now_ns[0], children_dir=children_dir)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     assert 3_000 == reports.next().duration_us
     workers.close()
 
@@ -169,6 +168,7 @@ def test_a_plain_function_that_blocks_does_not_delay_the_others(
             invocation("plain", run="4"),
         ],
         reports,
+        unasked,
     )
     assert {"2", "3", "4"} == {reports.next().run for _ in range(3)}
     assert reports.none_is_left()
@@ -187,9 +187,9 @@ def test_an_async_service_that_blocks_its_loop_does_not_stop_the_threads(
 
     registry.service("blocks")(blocks)
     registry.service("plain")(lambda: None)
-    workers.start([invocation("blocks", run="1")], reports)
+    workers.start([invocation("blocks", run="1")], reports, unasked)
     assert blocked.wait(PATIENCE_S)
-    workers.start([invocation("plain", run="2")], reports)
+    workers.start([invocation("plain", run="2")], reports, unasked)
     assert "2" == reports.next().run
     go_on.set()
     assert "1" == reports.next().run
@@ -206,7 +206,7 @@ def test_attempts_do_not_see_one_anothers_context_variables(
 
     registry.service("service")(work)
     for run in ("1", "2"):
-        workers.start([invocation(run=run)], reports)
+        workers.start([invocation(run=run)], reports, unasked)
         result = reports.next().result
         assert result is not None
         assert "1" == result.text
@@ -240,7 +240,7 @@ def test_an_async_service_is_cancelled_and_told_by_the_reason(
             seen.put(ctx.cancelled)
 
     registry.service("service")(work)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     assert begun.wait(PATIENCE_S)
     assert workers.stop("run-1", 1, reason)
     outcome = reports.next()
@@ -263,7 +263,7 @@ def test_an_async_service_that_succeeds_all_the_same_has_succeeded(
         return "never"
 
     registry.service("service")(work)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     assert begun.wait(PATIENCE_S)
     assert workers.stop("run-1", 1, "cancelled")
     outcome = reports.next()
@@ -288,7 +288,7 @@ def test_an_async_service_that_does_not_heed_its_cancellation_is_given_up(
             await wake.wait()
 
     registry.service("service")(work)
-    impatient.start([invocation()], reports)
+    impatient.start([invocation()], reports, unasked)
     assert begun.wait(PATIENCE_S)
     assert impatient.stop("run-1", 1, "timeout")
     given_up = reports.next()
@@ -311,9 +311,9 @@ def test_one_that_waits_for_a_blocked_loop_ends_at_once_when_asked_to(
 
     registry.service("blocks")(blocks)
     registry.service("waits")(waits)
-    impatient.start([invocation("blocks", run="1")], reports)
+    impatient.start([invocation("blocks", run="1")], reports, unasked)
     assert blocked.wait(PATIENCE_S)
-    impatient.start([invocation("waits", run="2")], reports)
+    impatient.start([invocation("waits", run="2")], reports, unasked)
     assert impatient.stop("1", 1, "timeout")
     assert impatient.stop("2", 1, "timeout")
     told = {str(outcome.run): outcome for outcome in (reports.next() for _ in range(2))}
@@ -333,7 +333,7 @@ def test_a_plain_function_cannot_be_stopped_and_returns_after_its_timeout(
         go_on.wait(PATIENCE_S)
 
     registry.service("service")(work)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     assert begun.wait(PATIENCE_S)
     assert not workers.stop("run-1", 1, "timeout")
     assert reports.none_is_left()
@@ -353,7 +353,7 @@ def test_a_plain_function_can_see_that_it_was_cancelled(
         raise RuntimeError("cancelled, as asked")
 
     registry.service("service")(work)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     assert begun.wait(PATIENCE_S)
     assert not workers.stop("run-1", 1, "cancelled")
     assert "cancelled" == reports.next().kind
@@ -370,12 +370,13 @@ def test_a_plain_function_that_waits_for_a_thread_ends_at_once_when_asked_to(
 
     registry.service("service")(work)
     workers = Workers(registry, slots=1, monotonic_ns=perf_counter_ns, children_dir=children_dir)
-    workers.start([invocation(run="1"), invocation(run="2")], reports)
+    workers.start([invocation(run="1"), invocation(run="2")], reports, unasked)
     assert begun.wait(PATIENCE_S)
     assert workers.stop("2", 1, "cancelled")
-    assert ("2", "cancelled") == ((first := reports.next()).run, first.kind)
+    first = reports.next()
     go_on.set()
-    assert ("1", "succeeded") == ((second := reports.next()).run, second.kind)
+    told = [(one.run, one.kind) for one in (first, reports.next())]
+    assert [("2", "cancelled"), ("1", "succeeded")] == told
     workers.close()
 
 
@@ -390,7 +391,7 @@ def test_after_the_close_nothing_more_is_reported(
         ended.set()
 
     registry.service("service")(work)
-    workers.start([invocation()], reports)
+    workers.start([invocation()], reports, unasked)
     assert begun.wait(PATIENCE_S)
     workers.close()
     go_on.set()

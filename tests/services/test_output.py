@@ -1,6 +1,17 @@
 import threading
 
+import pytest
+
+from services.connections.secrets import Secrets
 from services.output import Lines
+
+
+@pytest.fixture
+def secrets() -> Secrets:
+    made = Secrets()
+    made.remember("PW", "open sesame")
+    made.remember("KEY", "first line\nsecond line")
+    return made
 
 
 def test_nothing_written_is_no_output() -> None:
@@ -93,3 +104,36 @@ def test_no_line_is_lost_between_threads() -> None:
     assert output is not None
     assert 800 == output.lines
     assert "a line\n" * 800 == output.text
+
+
+def test_a_secret_is_not_kept_however_it_was_written(secrets: Secrets) -> None:
+    lines = Lines(secrets=secrets)
+    for chunk in (b"it is open se", b"same\n", b"first line\nsecond ", b"line\n"):
+        lines.write(chunk)
+    output = lines.output()
+    assert output is not None
+    assert ("it is ‹secret:PW›\n‹secret:KEY›\n", 3) == (output.text, output.lines)
+
+
+def test_no_piece_of_a_secret_is_kept_where_the_middle_is_missing(secrets: Secrets) -> None:
+    for shift in range(30):
+        lines = Lines(bytes_max=200, secrets=secrets)
+        lines.write(b"-" * shift + b"open sesame" * 100)
+        output = lines.output()
+        assert output is not None
+        assert output.dropped_bytes > 0
+        kept = [one for one in output.text.splitlines() if not one.startswith("[...")]
+        assert not any(piece in line for line in kept for piece in ("op", "en", " s", "sa", "me"))
+
+
+def test_a_text_that_grows_by_its_marks_stays_within_the_bound() -> None:
+    short = Secrets()
+    short.remember("a-rather-long-name", "pass")
+    for count in (10, 40, 60, 400):
+        lines = Lines(bytes_max=1_000, secrets=short)
+        lines.write(b"pass\n" * count)
+        output = lines.output()
+        assert output is not None
+        assert len(output.text.encode()) <= 1_000
+        assert count == output.lines
+        assert "pass" not in output.text

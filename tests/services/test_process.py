@@ -12,7 +12,7 @@ from scheduler.model.limits import OUTPUT_BYTES_MAX
 from services.invoke import Workers
 from services.locks import lock_path
 from tests.services.isolated import SERVICES, isolated
-from tests.services.making import Line, Reports
+from tests.services.making import Line, Reports, unasked
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def _services(a_file: Callable[[str], None]) -> None:
 def test_all_that_it_and_its_own_children_write_is_kept_in_order(
     workers: Workers, reports: Reports
 ) -> None:
-    workers.start([isolated("plain")], reports)
+    workers.start([isolated("plain")], reports, unasked)
     output = reports.next().output
     assert output is not None
     first, *rest = output.text.splitlines()
@@ -32,7 +32,7 @@ def test_all_that_it_and_its_own_children_write_is_kept_in_order(
 
 
 def test_an_exit_behind_pythons_back_is_a_crash(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("leaves")], reports)
+    workers.start([isolated("leaves")], reports, unasked)
     outcome = reports.next()
     assert (
         "crash",
@@ -43,7 +43,7 @@ def test_an_exit_behind_pythons_back_is_a_crash(workers: Workers, reports: Repor
 def test_a_child_killed_by_the_system_is_a_crash_with_its_last_words(
     workers: Workers, reports: Reports
 ) -> None:
-    workers.start([isolated("dies")], reports)
+    workers.start([isolated("dies")], reports, unasked)
     outcome = reports.next()
     assert ("crash", "the process was killed by signal 9 (SIGKILL)") == (
         outcome.kind,
@@ -56,13 +56,13 @@ def test_a_child_killed_by_the_system_is_a_crash_with_its_last_words(
 def test_a_child_killed_from_outside_is_a_crash(
     workers: Workers, reports: Reports, line: Line
 ) -> None:
-    workers.start([isolated("waits", input_text=line.port)], reports)
+    workers.start([isolated("waits", input_text=line.port)], reports, unasked)
     os.kill(int(line.heard()), signal.SIGKILL)
     assert "crash" == reports.next().kind
 
 
 def test_a_crash_says_where_it_was(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("crashes")], reports)
+    workers.start([isolated("crashes")], reports, unasked)
     outcome = reports.next()
     assert "the process was killed by signal 11 (SIGSEGV)" == outcome.error
     assert outcome.output is not None
@@ -70,7 +70,7 @@ def test_a_crash_says_where_it_was(workers: Workers, reports: Reports) -> None:
 
 
 def test_of_too_much_output_the_two_ends_are_kept(workers: Workers, reports: Reports) -> None:
-    workers.start([isolated("writes.much")], reports)
+    workers.start([isolated("writes.much")], reports, unasked)
     output = reports.next().output
     assert output is not None
     assert output.text.startswith("first line\nline 0\n")
@@ -83,7 +83,7 @@ def test_of_too_much_output_the_two_ends_are_kept(workers: Workers, reports: Rep
 def test_a_child_that_dies_while_its_fork_holds_the_pipe_is_noticed(
     impatient: Workers, reports: Reports, line: Line
 ) -> None:
-    impatient.start([isolated("forks.and.leaves", input_text=line.port)], reports)
+    impatient.start([isolated("forks.and.leaves", input_text=line.port)], reports, unasked)
     line.heard()
     assert "crash" == reports.next().kind
     assert "" == line.heard()
@@ -92,7 +92,7 @@ def test_a_child_that_dies_while_its_fork_holds_the_pipe_is_noticed(
 def test_what_a_service_leaves_behind_ends_with_its_attempt(
     workers: Workers, reports: Reports, line: Line
 ) -> None:
-    workers.start([isolated("leaves.one.behind", input_text=line.port)], reports)
+    workers.start([isolated("leaves.one.behind", input_text=line.port)], reports, unasked)
     line.heard()
     assert "succeeded" == reports.next().kind
     assert "" == line.heard()
@@ -104,7 +104,7 @@ def test_a_child_has_nothing_of_its_owners_open(
 ) -> None:
     with (tmp_path / "horolog.db.lock").open("w") as lock, Line() as open_here:
         os.set_inheritable(lock.fileno(), True)  # the worst case
-        workers.start([isolated("counts.descriptors")], reports)
+        workers.start([isolated("counts.descriptors")], reports, unasked)
         result = reports.next().result
         assert result is not None
         assert open_here.port
@@ -118,7 +118,7 @@ def test_a_child_has_nothing_of_its_owners_open(
 def test_what_a_child_starts_inherits_neither_its_pipes_nor_its_lock(
     workers: Workers, reports: Reports
 ) -> None:
-    workers.start([isolated("starts.another")], reports)
+    workers.start([isolated("starts.another")], reports, unasked)
     result = reports.next().result
     assert result is not None
     assert '"4\\n"' == result.text  # stdin, stdout, stderr and the folder that is being listed

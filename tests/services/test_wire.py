@@ -38,7 +38,8 @@ def body(message: bytes) -> bytes:
 
 
 def test_an_outcome_arrives_as_it_was_sent() -> None:
-    assert OUTCOME == wire.outcome_of(body(wire.packed(OUTCOME)))
+    ending = wire.Ending(outcome=OUTCOME)
+    assert ending == wire.said_of(body(wire.packed(ending)))
 
 
 def test_a_call_arrives_as_it_was_sent() -> None:
@@ -53,7 +54,7 @@ def test_a_call_arrives_as_it_was_sent() -> None:
 
 
 def test_a_message_is_whole_when_its_last_byte_is_here() -> None:
-    message = wire.packed(OUTCOME)
+    message = wire.packed(wire.Ending(outcome=OUTCOME))
     incoming = wire.Incoming(1_000_000)
     for byte in message[:-1]:
         incoming.feed(bytes([byte]))
@@ -71,28 +72,27 @@ def test_a_message_that_announces_too_much_is_refused_by_its_length() -> None:
 
 def test_what_is_no_outcome_is_refused() -> None:
     with pytest.raises(msgspec.MsgspecError):
-        wire.outcome_of(b"\x93")
+        wire.said_of(b"\x93")
 
 
 def test_a_message_larger_than_a_pipe_goes_through_it() -> None:
     receiving, sending = os.pipe()
-    message = wire.packed(
-        Outcome(
-            run=RunId("r"), attempt=1, epoch=1, kind="succeeded", contents={"d": b"x" * 1_000_000}
-        )
+    large = Outcome(
+        run=RunId("r"), attempt=1, epoch=1, kind="succeeded", contents={"d": b"x" * 1_000_000}
     )
+    message = wire.packed(wire.Ending(outcome=large))
     thread = threading.Thread(target=wire.send, args=(sending, message))
     thread.start()
-    assert message[4:] == wire.receive(receiving, 2_000_000)
+    assert message[4:] == wire.receive(receiving, wire.Incoming(2_000_000))
     thread.join(PATIENCE_S)
     os.close(sending)
-    assert wire.receive(receiving, 10) is None
+    assert wire.receive(receiving, wire.Incoming(10)) is None
     os.close(receiving)
 
 
 def test_half_a_message_is_none() -> None:
     receiving, sending = os.pipe()
-    os.write(sending, wire.packed(OUTCOME)[:-1])
+    os.write(sending, wire.packed(wire.Ending(outcome=OUTCOME))[:-1])
     os.close(sending)
-    assert wire.receive(receiving, 1_000) is None
+    assert wire.receive(receiving, wire.Incoming(1_000)) is None
     os.close(receiving)

@@ -2,9 +2,10 @@
 
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,9 @@ import pytest
 
 from projections import read_jobs, read_runs
 from scheduler.executor.owner import OwnerRecord, who_owns
+from scheduler.log.contract import ContentState
 from scheduler.model import commands as c
-from scheduler.model.content import Payload
+from scheduler.model.content import Payload, payload_of, text_of
 from scheduler.model.errors import (
     BadInput,
     Conflict,
@@ -23,9 +25,10 @@ from scheduler.model.errors import (
     NotFound,
     Unreachable,
 )
+from scheduler.model.events import ContentErased, JobDefined, RunSucceeded
 from scheduler.model.jobs import JobId, RunId
 from scheduler.model.plain_inputs import read_input
-from tests.tools.making import CLOCK, defining, definition, triggering
+from tests.tools.making import CLOCK, FAR, defining, definition, triggering
 from tools import client as module
 from tools.app import open_reading, open_wishes
 from tools.client import Client
@@ -68,10 +71,51 @@ def test_every_command_is_carried_out(client: Client) -> None:
         (c.PauseSystem(), ["system-paused"]),
         (c.ResumeSystem(), ["system-resumed"]),
         (c.AcceptClock(), []),
+        (c.EraseContent(digests=("a" * 64,)), []),
     ]
     for command, types in asked:
         assert types == [fact.type for fact in client.ask(command).facts], command
     assert "job-removed" in [fact.type for fact in client.ask(c.RemoveJob(job=job)).facts]
+
+
+def test_what_a_server_has_erased_is_gone_when_it_answers(client: Client, served: Served) -> None:
+    payload, contents = payload_of("a secret " * 1_000)
+    command = defining()
+    client.ask(command)
+    run = c.TriggerJob(job=command.job, run=RunId(CLOCK.new_id()), input=payload)
+    client.ask(run, contents=contents)
+    position = 0
+    while served.log.wait(position, 10.0):
+        position = served.log.head().position
+        if any(isinstance(one.event, RunSucceeded) for one in served.log.read()):
+            break
+    digest = payload.digest or ""
+    (fact,) = client.ask(c.EraseContent(digests=(digest,)), reason="asked to forget").facts
+    assert ContentErased(digests=(digest,), count=1) == fact.event
+    assert ContentState(None, is_erased=True) == served.log.content_state(digest)
+    with closing(sqlite3.connect(served.settings.db)) as db:
+        sql = "SELECT bytes FROM content WHERE digest = ?"
+        assert (None,) == db.execute(sql, (bytes.fromhex(digest),)).fetchone()
+    assert served.log.verify().fault is None
+
+
+def test_a_private_input_travels_whole_and_is_kept_behind_a_salt(
+    client: Client, served: Served
+) -> None:
+    private = msgspec.structs.replace(
+        definition(), input=Payload(text="the key"), private=True, schedule=FAR
+    )
+    command = c.DefineJob(job=JobId(CLOCK.new_id()), definition=private)
+    (fact,) = client.ask(command, key="k1").facts
+    (again,) = client.ask(command, key="k1").facts
+    assert fact == again
+    event = fact.event
+    assert isinstance(event, JobDefined)
+    kept = event.definition.input
+    assert kept is not None
+    assert (True, None, 7) == (kept.salted, kept.text, kept.size)
+    assert "the key" == text_of(kept, served.log.content(kept.digest or ""))
+    assert () == client.ask(c.DefineJob(job=JobId(CLOCK.new_id()), definition=private)).facts
 
 
 def test_an_ended_run_is_found_by_its_id_alone(client: Client, served: Served) -> None:
@@ -140,6 +184,15 @@ def test_an_id_that_was_used_before_is_replaced(client: Client) -> None:
     client.ask(c.RemoveJob(job=gone.job))
     told = client.ask(c.DefineJob(job=gone.job, definition=definition("again")))
     assert gone.job != told.facts[0].body["job"]
+
+
+def test_an_id_that_was_used_before_is_replaced_among_many(client: Client) -> None:
+    gone = defining("gone")
+    client.ask(gone)
+    client.ask(c.RemoveJob(job=gone.job))
+    again = c.DefineJob(job=gone.job, definition=definition("again"))
+    answers = client.ask_all([Wish(command=one) for one in (defining("a"), again, defining("b"))])
+    assert [Told, Told, Told] == [type(answer) for answer in answers]
 
 
 def test_a_dry_run_tells_and_stores_nothing(client: Client, served: Served) -> None:
@@ -215,6 +268,20 @@ def test_a_connection_that_breaks_leaves_a_wish_in_doubt_with_its_key(tmp_path: 
         pretending(tmp_path / "s", None) as owner,
         Client(Path("h.db"), owner, CLOCK) as client,
         pytest.raises(Unreachable, match=r"pid 812\) broke off; .* in doubt.* --key my-key"),
+    ):
+        client.ask(defining(), key="my-key")
+
+
+@pytest.mark.parametrize("part", [b"", b'{"first": 1', b'{"first": 1}'])
+@pytest.mark.parametrize("status", [b"200 OK", b"409 Conflict"])
+def test_an_answer_that_breaks_off_in_the_middle_leaves_a_wish_in_doubt(
+    tmp_path: Path, status: bytes, part: bytes
+) -> None:
+    answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 100\r\n\r\n" + part
+    with (
+        pretending(tmp_path / "s", answer) as owner,
+        Client(Path("h.db"), owner, CLOCK) as client,
+        pytest.raises(Unreachable, match=r"broke off; .* in doubt.* --key my-key"),
     ):
         client.ask(defining(), key="my-key")
 

@@ -10,6 +10,7 @@ import pytest
 from scheduler.executor.clock import ManualClock
 from scheduler.model.errors import Conflict
 from tools import initial
+from tools.addresses import LISTEN_DEFAULT
 from tools.initial import TEMPLATE, begin, db_from, machine_zone, quoted
 from tools.reading import open_reading
 from tools.settings import KEYS, TABLES, Settings, read_settings
@@ -33,11 +34,26 @@ def test_the_file_explains_every_setting_and_no_other() -> None:
     assert set(TABLES) == {key for key, value in table.items() if isinstance(value, dict)}
 
 
+def test_the_connections_it_shows_are_sound(tmp_path: Path) -> None:
+    file = tmp_path / "horolog.toml"
+    text = TEMPLATE.format(db='"horolog.db"', timezone='"UTC"')
+    file.write_text(re.sub(r"^#   ", "", text, flags=re.MULTILINE))
+    names = [connection.name for connection in read_settings(file).connections]
+    assert ["My Data Source", "My SMTP"] == names
+
+
 def test_the_values_it_shows_are_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "horolog.toml"
     text = TEMPLATE.format(db='"horolog.db"', timezone='"UTC"')
-    file.write_text(re.sub(r"^# (?!display|group)(?=[a-z_]+ = )", "", text, flags=re.MULTILINE))
-    expected = Settings(db=tmp_path / "horolog.db", file=file, base=tmp_path, load=("jobs/*.py",))
+    own = "display|group|probe_listen"  # what there is no default of
+    file.write_text(re.sub(rf"^# (?!{own})(?=[a-z_]+ = )", "", text, flags=re.MULTILINE))
+    expected = Settings(
+        db=tmp_path / "horolog.db",
+        file=file,
+        base=tmp_path,
+        load=("jobs/*.py",),
+        listen=str(LISTEN_DEFAULT),
+    )
     assert expected == read_settings(file)
 
 

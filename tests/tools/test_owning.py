@@ -94,8 +94,9 @@ def test_an_unknown_service_is_refused_with_the_known_ones(settings: Settings) -
         with pytest.raises(BadInput) as refused:
             wishes.ask(defining(service="say.helo"))
         assert (
-            '$.service: no service "say.helo". Known: fail.always, say.hello. '
-            "Did you mean say.hello?"
+            '$.service: no service "say.helo". Known: fail.always, say.hello, '
+            "command.run, email.send, http.request, redis.set, shell.run, sql.execute "
+            "(1 more: horolog service list). Did you mean say.hello?"
         ) == str(refused.value)
         assert wishes.ask(defining(service="say.helo"), unchecked=True).last == 2
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from projections import read_jobs, read_runs
 from scheduler.executor.owner import acquire, who_owns
 from scheduler.model.errors import BadInput, Conflict, Unreachable
+from scheduler.model.events import AttemptLogged
 from scheduler.model.invocations import Invoke
 from scheduler.model.jobs import RunId
 from tests.tools.conftest import Serve
@@ -43,6 +45,25 @@ def ended(served: Served, run: RunId) -> str:
             }:
                 return last
     raise AssertionError("the log does not grow")
+
+
+def test_output_is_kept_as_long_as_the_settings_say(settings: Settings, serve: Serve) -> None:
+    (settings.base / "talk.py").write_text(
+        "from services.registry import service\n\n"
+        '@service("talk")\ndef talk(ctx):\n    ctx.log.info("hello")\n'
+    )
+    kept = timedelta(days=1)
+    served = serve(msgspec.structs.replace(settings, load=("talk.py",), output_retention=kept))
+    command = defining(service="talk")
+    run = triggering(command.job)
+    with open_wishes(settings) as wishes:
+        wishes.ask(command)
+        wishes.ask(run)
+    assert "RunSucceeded" == ended(served, run.run)
+    (logged,) = [one for one in served.log.read() if isinstance(one.event, AttemptLogged)]
+    state = served.log.content_state(getattr(logged.event, "digest", ""))
+    assert state is not None
+    assert logged.recorded_at + kept == state.kept_until
 
 
 @pytest.mark.parametrize(
@@ -80,7 +101,9 @@ def test_what_a_server_leaves_can_be_read_and_written_by_others(served: Served) 
     with open_reading(served.settings) as reading:
         assert ["another", "report"] == [row.name for row in read_jobs.jobs(reading.views)]
         types = [type(one.event).__name__ for one in reading.log.read()]
-    assert ["LogCreated", "SystemStarted", "JobDefined", "SystemStopped", "JobDefined"] == types
+    loaded = ["SettingsLoaded", "ServicesLoaded"]
+    changes = ["JobDefined", "SystemStopped", "JobDefined"]
+    assert ["LogCreated", "SystemStarted", *loaded, *changes] == types
 
 
 def test_what_was_planned_without_a_server_is_carried_out_by_the_next(
@@ -122,7 +145,7 @@ def test_a_service_file_that_fails_is_named_and_the_others_work(
     both = msgspec.structs.replace(settings, load=("broken.py", "jobs.py"))
     served = serve(both)
     assert ["broken.py"] == [failure.source for failure in served.loaded.failures]
-    assert 2 == served.status()["services"]
+    assert {"say.hello", "fail.always"} <= {one.name for one in served.loaded.registry}
 
 
 def test_the_first_line_says_what_is_served(served: Served) -> None:
@@ -161,8 +184,7 @@ def test_a_seam_around_the_services_sees_every_call(settings: Settings, serve: S
             return getattr(self.inner, name)
 
     def noting(inner: Invoke) -> Invoke:
-        made: Invoke = Noting(inner)
-        return made
+        return cast("Invoke", Noting(inner))
 
     served = serve(settings, Seams(invoke=noting))
     with open_wishes(settings) as wishes:
@@ -178,7 +200,7 @@ def test_a_seam_in_the_log_makes_a_full_disk(settings: Settings, serve: Serve) -
     is_full: list[bool] = []
 
     class Filling(sqlite3.Connection):
-        def executemany(self, *arguments: object) -> sqlite3.Cursor:  # type: ignore[override]  # as it is
+        def executemany(self, *arguments: object) -> sqlite3.Cursor:
             if is_full:
                 error = sqlite3.OperationalError("database or disk is full")
                 error.sqlite_errorcode = sqlite3.SQLITE_FULL
@@ -197,6 +219,9 @@ def test_a_seam_in_the_log_makes_a_full_disk(settings: Settings, serve: Serve) -
         is_full.append(True)
         with pytest.raises(Exception, match="full"):
             wishes.ask(defining("another"))
+        served.executor.call(lambda: None).result()  # by then it has taken note
+        ready = served.readiness()
+        assert (False, True) == (ready.is_ready, "full" in (ready.why or ""))
         with open_reading(settings) as reading:  # reading goes on
             assert ["report"] == [row.name for row in read_jobs.jobs(reading.views)]
         is_full.clear()

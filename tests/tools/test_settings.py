@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.model.errors import BadInput
+from services.connections.references import HINT
 from tools import settings as module
 from tools.settings import KEYS, TABLES, Settings, load_settings, read_settings, settings_file
 
@@ -17,6 +18,7 @@ display_timezone = "Asia/Tokyo"
 timezone = "Europe/Warsaw"
 [services]
 load = ["jobs/*.py", "package.module"]
+reload = "never"
 [serve]
 slots = 4
 stop_grace = "1m"
@@ -25,6 +27,17 @@ mode = "0660"
 group = "horolog"
 [audit]
 require_reason = true
+[commands]
+allow = ["/usr/bin/pg_dump"]
+[http_request]
+allow_private = true
+allow_redirects = true
+[http]
+listen = "none"
+probe_listen = "127.0.0.1:9000"
+[retention]
+output = "7d"
+output_bytes = "1MiB"
 """
 
 
@@ -49,11 +62,19 @@ def test_every_setting_is_read(file: Path) -> None:
         timezone="Europe/Warsaw",
         display_timezone="Asia/Tokyo",
         load=("jobs/*.py", "package.module"),
+        reload="never",
         slots=4,
         stop_grace=timedelta(minutes=1),
         socket_mode=0o660,
         socket_group="horolog",
         require_reason=True,
+        commands=("/usr/bin/pg_dump",),
+        allow_private=True,
+        allow_redirects=True,
+        listen="none",
+        probe_listen="127.0.0.1:9000",
+        output_retention=timedelta(days=7),
+        output_bytes=1024 * 1024,
     ) == read_settings(file)
 
 
@@ -74,7 +95,7 @@ def test_an_empty_file_leaves_everything_as_it_was(file: Path) -> None:
         ("[server]\nslots = 4", "server: is not a setting. Did you mean serve?"),
         (
             "colour = 1",
-            "colour: is not a setting. Known here: audit, db, defaults, display_timezone,",
+            "colour: is not a setting. Known here: audit, commands, connections, db, defaults,",
         ),
         ("serve = 4", "serve: is a table of settings, not a value. Write [serve]"),
         ("db = 5", "db: got 5 instead of a text."),
@@ -98,6 +119,16 @@ def test_an_empty_file_leaves_everything_as_it_was(file: Path) -> None:
             '[audit]\nrequire_reason = "yes"',
             'audit.require_reason: got "yes" instead of true or false.',
         ),
+        ("[retention]\noutput = 30", "retention.output: got 30 instead of a duration."),
+        ('[retention]\noutput = "-1d"', "retention.output: "),
+        ('[retention]\noutput = "1M"', "retention.output: "),
+        (
+            "[retention]\noutput_bytes = 5",
+            'retention.output_bytes: got 5 instead of a size. As in "1GiB"; units: B, KiB, MiB,',
+        ),
+        ('[retention]\noutput_bytes = "1GB"', 'retention.output_bytes: got "1GB" instead of'),
+        ('[retention]\noutput_bytes = "-1GiB"', 'retention.output_bytes: got "-1GiB" instead'),
+        ('[retention]\noutput_bytes = "1.5GiB"', 'retention.output_bytes: got "1.5GiB" instead'),
         ("x = ", "this is not TOML: "),
         ("db = 1\ndb = 2", "this is not TOML: "),
     ],
@@ -106,6 +137,22 @@ def test_a_wrong_setting_is_refused_alone_by_its_name(file: Path, text: str, tol
     found = refused(file, text)
     assert 1 == len(found)
     assert told in found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0B", 0),
+        ("1B", 1),
+        ("2 KiB", 2_048),
+        ("1MiB", 1 << 20),
+        ("1GiB", 1 << 30),
+        ("9TiB", 9 << 40),
+    ],
+)
+def test_a_size_has_a_unit(file: Path, text: str, size: int) -> None:
+    file.write_text(f'[retention]\noutput_bytes = "{text}"')
+    assert size == read_settings(file).output_bytes
 
 
 def test_every_wrong_setting_is_told_at_once(file: Path) -> None:
@@ -184,3 +231,76 @@ def test_a_log_in_the_file_lies_beside_it_wherever_the_command_is_typed(
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     found = load_settings(config=str(here / "horolog.toml"), environ={})
     assert (here / "h.db", here) == (found.db, found.base)
+
+
+@pytest.mark.parametrize(
+    ("environ", "listen", "probe_listen"),
+    [
+        ({}, "127.0.0.1:9001", None),
+        ({"HOROLOG_LISTEN": "none"}, "none", None),
+        (
+            {"HOROLOG_LISTEN": "[::1]:1", "HOROLOG_PROBE_LISTEN": "web-1:9"},
+            "[::1]:1",
+            "web-1:9",
+        ),
+    ],
+)
+def test_the_environment_says_where_to_listen_before_the_file_does(
+    file: Path, environ: dict[str, str], listen: str, probe_listen: str | None
+) -> None:
+    file.write_text('[http]\nlisten = "127.0.0.1:9001"\n')
+    settings = load_settings(config=str(file), environ=environ)
+    assert (listen, probe_listen) == (settings.listen, settings.probe_listen)
+
+
+@pytest.mark.parametrize("name", ["HOROLOG_LISTEN", "HOROLOG_PROBE_LISTEN"])
+def test_an_address_that_is_none_is_refused_by_the_name_of_its_variable(name: str) -> None:
+    with pytest.raises(BadInput, match=rf'{name}: got "8321" instead of HOST:PORT'):
+        load_settings(environ={name: "8321"})
+
+
+def test_an_address_that_is_none_is_refused_by_its_key(file: Path) -> None:
+    assert ['http.listen: got "8321" instead of HOST:PORT. As in 127.0.0.1:8321, or "none"'] == (
+        refused(file, '[http]\nlisten = "8321"')
+    )
+
+
+def test_connections_are_read_with_the_rest_of_the_file(file: Path) -> None:
+    file.write_text(
+        """
+        [connections."My SMTP"]
+        kind = "smtp"
+        host = "mail.example.com"
+        username = "jobs"
+        password = "file:secrets/smtp"
+        """
+    )
+    (found,) = read_settings(file).connections
+    assert ("My SMTP", "mail.example.com:587") == (found.name, found.where)
+    (password,) = found.references()
+    assert 'connections."My SMTP".password' == password.path
+
+
+def test_what_is_wrong_with_a_connection_is_told_beside_the_rest_and_no_secret_repeated(
+    file: Path,
+) -> None:
+    assert [
+        'connections."My SMTP".prot: is not a field. Did you mean port?',
+        f'connections."My SMTP".password: a secret is not written here. {HINT}',
+        'connections."My SMTP".host: is missing. Add host = "…"',
+        'connections."My SMTP".username: is missing: there is a password.',
+        "serve.slots: got 0 instead of a whole number from 1 to 10,000.",
+    ] == refused(
+        file,
+        """
+        [serve]
+        slots = 0
+        [connections."My SMTP"]
+        kind = "smtp"
+        prot = 25
+        password = "hunter2!"
+        """,
+    )
+    assert ['connections: is a table of connections, not a value. Write [connections."NAME"]'] == (
+        refused(file, "connections = 5")
+    )

@@ -12,16 +12,19 @@ from pathlib import Path
 import click
 
 from projections import read_jobs
+from scheduler.model.callbacks import job_called_by
 from scheduler.model.commands import AnyCommand, DefineJob, RemoveJob
 from scheduler.model.errors import BadInput, HorologError, Problem
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import MANIFEST_BYTES_MAX, SHOWN_ROWS_MAX
+from tools.admission import called_by
 from tools.app import open_wishes
 from tools.cli.asking import confirmed, serving_notes
 from tools.cli.call import Call, pass_call
+from tools.cli.harmless import json_text, safe
 from tools.cli.job import differing
 from tools.cli.options import writes
-from tools.cli.output import Record, Shape, json_text, note, safe, say, show_rows
+from tools.cli.output import Record, Shape, note, say, show_rows
 from tools.cli.reading import paged, reading
 from tools.manifest import Manifest, Step, plan, read_manifest
 from tools.wishes import Told, Wish, Wishes
@@ -30,7 +33,7 @@ STEPS = Shape(("action", "job", "job_id", "changes", "error", "events"), ("actio
 SIGNS = {"add": "+", "edit": "~", "remove": "-", "unchanged": "="}
 
 
-@writes("apply")
+@writes("apply", *STEPS.fields)
 @click.argument("file")
 @click.option("--prune", is_flag=True, help="Remove what this file added and no longer declares.")
 @click.option("--unchecked", is_flag=True, help="Let unknown services pass.")
@@ -51,7 +54,8 @@ def apply(call: Call, /, *, file: str, prune: bool, unchecked: bool, yes: bool) 
                 SHOWN_ROWS_MAX,
             )
         )
-    steps = list(plan(manifest, rows, now=call.now, prune=prune))
+        content = opened.log.content
+        steps = list(plan(manifest, rows, content=content, now=call.now, prune=prune))
     removed = sum(step.action == "remove" for step in steps)
     if removed and not (yes or call.dry_run or confirmed(f"Remove {removed:,} jobs for good?")):
         return 1
@@ -90,7 +94,21 @@ def carried_out(
         if not (unchecked or call.dry_run):
             refuse_unknown_services(asked, steps, wishes)
         answers = asked.ask_all(wishes)
-    return {step.name: answer for step, answer in zip(steps, answers, strict=True)}
+    added = {step.name for step in steps if step.action == "add"} if call.dry_run else set()
+    return {
+        step.name: answer
+        for step, answer in zip(steps, answers, strict=True)
+        if not is_too_early(step, answer, added)
+    }
+
+
+def is_too_early(step: Step, answer: Told | HorologError, added: set[str]) -> bool:
+    """Return whether a dry run was refused only since jobs to be `added` are not there to call."""
+    if step.after is None or not isinstance(answer, BadInput):
+        return False
+    callbacks = {"$.on_success": step.after.on_success, "$.on_failure": step.after.on_failure}
+    missing = {path for path, callback in callbacks.items() if job_called_by(callback) in added}
+    return all(problem.path in missing for problem in answer.problems)
 
 
 def wish_of(call: Call, step: Step, *, unchecked: bool) -> Wish:
@@ -118,19 +136,24 @@ def refuse_unknown_services(asked: Wishes, steps: Sequence[Step], wishes: Sequen
 
     first: dict[str, int] = {}
     for place, step in enumerate(steps):
-        if step.after is not None:
-            first.setdefault(step.after.service, place)
-    places = list(first.values())
+        for service in services_of(step).values():
+            first.setdefault(service, place)
+    places = sorted(set(first.values()))
     answers = asked.ask_all([replace(wishes[place], dry_run=True) for place in places])
     problems = [
-        Problem(f"jobs.{steps[place].name}.service", problem.message, problem.hint)
+        Problem(f"jobs.{steps[place].name}{problem.path[1:]}", problem.message, problem.hint)
         for place, answer in zip(places, answers, strict=True)
         if isinstance(answer, BadInput)
         for problem in answer.problems
-        if problem.path == "$.service"
+        if problem.path in services_of(steps[place])
     ]
     if problems:
         raise BadInput(*problems)
+
+
+def services_of(step: Step) -> dict[str, str]:
+    """Return the services that a step's job will call, by the path of the field that names each."""
+    return {} if step.after is None else called_by(step.after)
 
 
 def record_of(step: Step, answer: Told | HorologError | None) -> Record:

@@ -14,11 +14,14 @@ from scheduler.model.commands import AnyCommand
 from scheduler.model.content import Contents
 from tools.app import open_wishes
 from tools.cli.call import Call
-from tools.cli.output import Record, Shape, json_text, note, say, show_record
+from tools.cli.harmless import json_text
+from tools.cli.output import Record, Shape, note, say, show_record
 from tools.cli.reading import is_served
 from tools.wishes import Told
 
 ANSWER_FIELDS = ("changed", "dry_run", "first", "last", "events", "notes")
+JOB_FIELDS = ("job", "job_id", *ANSWER_FIELDS)
+RUN_FIELDS = ("run", "job", "job_id", *ANSWER_FIELDS)
 NOBODY_SERVES = "Nothing fires until `horolog serve` runs."
 
 

@@ -1,12 +1,12 @@
 """`clock accept`: a person vouches for a clock that stands behind the log."""
 
 from scheduler.model.commands import AcceptClock
-from tools.cli.asking import answer, ask
+from tools.cli.asking import ANSWER_FIELDS, answer, ask
 from tools.cli.call import Call, pass_call
 from tools.cli.options import writes
 
 
-@writes("accept")
+@writes("accept", *ANSWER_FIELDS)
 @pass_call
 def accept(call: Call, /) -> None:
     """Vouch for the clock as it stands.

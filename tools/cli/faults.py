@@ -14,7 +14,8 @@ from typing import NamedTuple
 import click
 
 from scheduler.model.errors import BadInput, HorologError, NotFound, Problem
-from tools.cli.output import json_text, note
+from tools.cli.harmless import json_text
+from tools.cli.output import note
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2

@@ -43,8 +43,20 @@ def zoned() -> list[click.Option]:
 class VerbCommand(click.Command):
     """A verb; `--json` takes its fields only behind an equals sign, so it never eats a word."""
 
+    fields: tuple[str, ...] = ()  # of its answer, when they must be checked before it acts
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, after `--json` has been given its empty value."""
         end = args.index("--") if "--" in args else len(args)
         spelled = ["--json=" if arg == "--json" else arg for arg in args[:end]]
         return super().parse_args(ctx, [*spelled, *args[end:]])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Carry the verb out; one that changes something only when its answer can be printed."""
+        if self.fields:
+            from tools.cli.call import Call
+            from tools.cli.output import Shape, chosen_fields
+
+            chosen_fields(ctx.ensure_object(Call).form.fields, Shape(self.fields, ()))
+        result: object = super().invoke(ctx)
+        return result

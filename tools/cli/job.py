@@ -18,26 +18,28 @@ from scheduler.model.events import JobDefined, JobRevised
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.plain import read_changes, read_definition, write_definition
 from scheduler.model.zones import zone
-from tools.cli.asking import answer, ask, serving_notes
+from tools.cli.asking import ANSWER_FIELDS, answer, ask, serving_notes
 from tools.cli.call import Call, pass_call
+from tools.cli.harmless import json_text
 from tools.cli.inputs import input_options, input_text
 from tools.cli.options import Function, writes
-from tools.cli.output import json_text, note
+from tools.cli.output import note
 from tools.cli.policies import plain_policies, policy_options
 from tools.cli.reading import job_named, standing_of
 from tools.cli.schedule_flags import plain_schedule, refuse_unquoted, schedule_options
-from tools.cli.standing import Standing, lines, notes_of, preview
+from tools.cli.standing import PREVIEW_FIELDS, Standing, lines, notes_of, preview
 
 EXIT_WARNINGS = 10
+PRIVATE = "(private)"  # stands for an input that is shown to nobody
 LOCAL = re.compile(r"[0-9-]{10}([T ][0-9:.]+)?", re.ASCII)  # an instant typed without its offset
 READ_AS = re.compile(r"^[0-9-]{10}T[0-9:]{8}Z", re.ASCII)  # the same as it was read
 
 
-def defines(name: str) -> Callable[[Function], click.Command]:
+def defines(name: str, *fields: str) -> Callable[[Function], click.Command]:
     """Make a verb that takes every part of a definition as a flag."""
 
     def made(function: Function) -> click.Command:
-        command = writes(name, has_tz=False)(function)
+        command = writes(name, *fields, *ANSWER_FIELDS, has_tz=False)(function)
         own = [
             *schedule_options(),
             *input_options(),
@@ -52,7 +54,7 @@ def defines(name: str) -> Callable[[Function], click.Command]:
     return made
 
 
-@defines("add")
+@defines("add", *PREVIEW_FIELDS)
 @click.argument("name")
 @click.argument("service")
 @click.argument("extra", nargs=-1, metavar="")
@@ -99,7 +101,7 @@ def add(call: Call, /, *, name: str, service: str, extra: tuple[str, ...], **giv
     return _warned(call, meaning, strict=bool(given["strict"]))
 
 
-@defines("edit")
+@defines("edit", *PREVIEW_FIELDS, "changes")
 @click.argument("name", metavar="JOB")
 @click.option("--service", metavar="NAME", help="The service that does the work.")
 @click.option("--no-input", is_flag=True, help="Take the input away.")
@@ -154,11 +156,14 @@ def edit(call: Call, /, *, name: str, service: str | None, no_input: bool, **giv
 def differing(before: Definition, after: Definition) -> dict[str, tuple[object, object]]:
     """Return the fields two definitions differ in, as they were and are, in plain form."""
     was, now = write_definition(before, is_full=True), write_definition(after, is_full=True)
-    return {
+    found = {
         field: (was.get(field), now.get(field))
         for field in {**was, **now}
         if was.get(field) != now.get(field)
     }
+    if "input" in found and (before.private or after.private):
+        found["input"] = (PRIVATE, PRIVATE)
+    return found
 
 
 @contextmanager

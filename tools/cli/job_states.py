@@ -15,7 +15,7 @@ from scheduler.model import events as e
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import JobId, Missed
 from scheduler.model.streams import compact
-from tools.cli.asking import answer, ask, confirmed
+from tools.cli.asking import JOB_FIELDS, answer, ask, confirmed
 from tools.cli.call import Call, pass_call
 from tools.cli.options import writes
 from tools.cli.reading import job_named
@@ -26,7 +26,7 @@ ONE_SECOND = timedelta(seconds=1)
 all_option = click.option("--all", "everything", is_flag=True, help="Every job at once.")
 
 
-@writes("pause")
+@writes("pause", *JOB_FIELDS)
 @click.argument("job", required=False)
 @all_option
 @pass_call
@@ -47,7 +47,7 @@ def pause(call: Call, /, *, job: str | None, everything: bool) -> None:
     answer(call, told, [line], facts={"job": row.name, "job_id": row.job_id})
 
 
-@writes("resume")
+@writes("resume", "passed_over", *JOB_FIELDS)
 @click.argument("job", required=False)
 @all_option
 @click.option(
@@ -66,7 +66,8 @@ def resume(
     if job is None:
         told = ask(call, c.ResumeSystem(missed=missed))
         lines = ["Everything is resumed."] if told.facts else ["Nothing was paused as a whole."]
-        answer(call, told, lines, facts={"job": None, "job_id": None})
+        facts = {"job": None, "job_id": None, "passed_over": passed_over(told)}
+        answer(call, told, lines, facts=facts)
         return
     row = job_named(call, job)
     told = ask(call, c.ResumeJob(job=JobId(row.job_id), missed=missed))
@@ -78,7 +79,7 @@ def resume(
     )
 
 
-@writes("rename")
+@writes("rename", "was", *JOB_FIELDS)
 @click.argument("job")
 @click.argument("name")
 @pass_call
@@ -93,7 +94,7 @@ def rename(call: Call, /, *, job: str, name: str) -> None:
     answer(call, told, [line], facts={"job": name, "job_id": row.job_id, "was": row.name})
 
 
-@writes("remove")
+@writes("remove", "cancelled", *JOB_FIELDS)
 @click.argument("job")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask back at a terminal.")
 @pass_call

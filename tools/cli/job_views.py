@@ -13,8 +13,10 @@ from scheduler.model.plain import write_definition
 from scheduler.model.sentence import sentence
 from tools.cli import fires
 from tools.cli.call import Call, pass_call
+from tools.cli.harmless import json_text, safe
+from tools.cli.missing import Offered
 from tools.cli.options import prints
-from tools.cli.output import Record, Shape, json_text, safe, show_record, show_rows, shown
+from tools.cli.output import Record, Shape, show_record, show_rows, shown
 from tools.cli.reading import job_of, paged, reading, standing_of
 from tools.cli.standing import lines, preview
 
@@ -23,6 +25,7 @@ JOB_FIELDS = (
     "job_id",
     "status",
     "service",
+    "service_missing",
     "schedule",
     "timezone",
     "next_fire",
@@ -36,6 +39,7 @@ JOB_FIELDS = (
     "changed_at",
     "changed_by",
 )
+MISSING = "service missing"
 LISTED = Shape(JOB_FIELDS, ("job", "status", "next_fire", "schedule", "service"))
 SHOWN = Shape((*JOB_FIELDS, "definition", "fires", "policies", "warnings"), ())
 CHANGE_FIELDS = (
@@ -92,8 +96,17 @@ def list_jobs(
                 opened.views, status=status, label=label, search=search, after=after, limit=count
             )
 
+        offered = Offered(opened)
         rows = paged(page, lambda row: row.key, limit)
-        show_rows(call, LISTED, (job_record(call, row) for row in rows))
+        show_rows(call, LISTED, (listed(call, row, offered) for row in rows))
+
+
+def listed(call: Call, row: JobRow, offered: Offered) -> Record:
+    """Return a job as a list has it; people see it when the server lacks its service."""
+    record = {**job_record(call, row), "service_missing": offered.lacks(row.service)}
+    if record["service_missing"] and call.form.kind == "people":
+        record["service"] = f"{row.service} ({MISSING})"
+    return record
 
 
 @prints("show")
@@ -103,16 +116,19 @@ def show(call: Call, /, *, job: str) -> None:
     """Show one job: its definition and its state."""
     with reading(call) as opened:
         row = job_of(opened, job)
+        is_missing = Offered(opened).lacks(row.service)
     standing = standing_of(row)
     meaning = preview(standing, call)
     record: Record = {
         **job_record(call, row),
+        "service_missing": is_missing,
         "definition": write_definition(row.definition, is_full=True),
         "fires": meaning["fires"],
         "policies": meaning["policies"],
         "warnings": meaning["warnings"],
     }
-    show_record(call, SHOWN, record, told_lines(call, row, lines(standing, call)))
+    told = told_lines(call, row, lines(standing, call))
+    show_record(call, SHOWN, record, [*told, *([f"  {MISSING}"] if is_missing else ())])
 
 
 def told_lines(call: Call, row: JobRow, meaning: list[str]) -> list[str]:

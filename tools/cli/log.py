@@ -178,7 +178,7 @@ def hash_of(text: str | None) -> bytes | None:
         found = bytes.fromhex(text)
     except ValueError:
         found = b""
-    if len(found) != 32:  # noqa: PLR2004  # SHA-256
+    if len(found) != 32:  # noqa: PLR2004  # bytes of SHA-256
         raise BadInput.at("--trusted", "is no SHA-256 in hex.", "64 characters of 0-9 and a-f")
     return found
 

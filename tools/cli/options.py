@@ -58,11 +58,15 @@ def prints(name: str) -> Callable[[Function], click.Command]:
     return made
 
 
-def writes(name: str, *, has_tz: bool = True) -> Callable[[Function], click.Command]:
-    """Make a verb that changes something; without `has_tz`, its --tz is its own."""
+def writes(name: str, *fields: str, has_tz: bool = True) -> Callable[[Function], click.Command]:
+    """Make a verb that changes something, and answers with these fields.
+
+    Without `has_tz`, its --tz is its own.
+    """
 
     def made(function: Function) -> click.Command:
         command = click.command(name=name, cls=VerbCommand)(function)
+        command.fields = fields
         command.params += [*accountable(), *formed(), *(zoned() if has_tz else ()), *where()]
         return command
 

@@ -7,7 +7,6 @@ and CSV cells that a spreadsheet would take for a formula get an apostrophe. Tim
 and CSV and stand in the call's zone for people.
 """
 
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -18,11 +17,10 @@ import msgspec
 from scheduler.model.errors import BadInput
 from scheduler.model.written import format_duration, format_instant
 from tools.cli.call import Call
+from tools.cli.harmless import json_text, safe
 
 Record = Mapping[str, object]
 
-# C0 and C1 controls, DEL, and what reorders or hides text: bidirectional marks, line separators.
-HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -31,31 +29,6 @@ class Shape(NamedTuple):
 
     fields: tuple[str, ...]
     columns: tuple[str, ...]
-
-
-def safe(text: str, *, keep: str = "") -> str:
-    """Return `text` with harmful characters shown as escapes, but for those in `keep`."""
-    return HARMFUL.sub(lambda found: found[0] if found[0] in keep else escape(found[0]), text)
-
-
-def escape(character: str) -> str:
-    """Return a character as it is written in Python and JSON."""
-    short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(character)
-    if short is not None:
-        return short
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004  # one byte
-
-
-def json_text(value: object, *, indent: bool = False) -> str:
-    """Return a value as JSON that is safe to print: what could harm a terminal is escaped."""
-    encoded = msgspec.json.encode(value)
-    if indent:
-        encoded = msgspec.json.format(encoded, indent=2)
-    keep = "\n" if indent else ""
-    return HARMFUL.sub(
-        lambda found: found[0] if found[0] in keep else f"\\u{ord(found[0]):04x}", encoded.decode()
-    )
 
 
 def show_rows(call: Call, shape: Shape, rows: Iterable[Record]) -> None:

@@ -63,6 +63,8 @@ POLICIES = (
     Policy(("on_crash",), "choice", "What a run lost to a crash does.", get_args(OnCrash)),
     Policy(("isolation",), "choice", "Where the service runs.", get_args(Isolation)),
     Policy(("private",), "flag", "Keep input and results out of the events."),
+    Policy(("on_success",), "text", "job:NAME or service:NAME to call then.", is_clearable=True),
+    Policy(("on_failure",), "text", "job:NAME or service:NAME to call then.", is_clearable=True),
     Policy(("description",), "text", "What the job is for."),
     Policy(("owner",), "text", "Whom to ask about it."),
     Policy(("runbook",), "text", "Where it is written what to do when it fails."),
@@ -121,10 +123,10 @@ def plain_policies(given: Mapping[str, object]) -> dict[str, object]:
 
 
 def _plain_value(policy: Policy, value: object) -> object:
-    if not isinstance(value, str) or policy.kind == "text":
-        return value
     if policy.is_clearable and value == CLEAR:
         return None
+    if not isinstance(value, str) or policy.kind == "text":
+        return value
     try:
         if policy.kind == "count":
             return int(value)

@@ -22,8 +22,9 @@ from scheduler.log.contract import Log
 from scheduler.model.errors import BadInput, Conflict, Damaged, NotFound
 from scheduler.model.limits import VIEWS_PATIENCE
 from tools.cli.call import Call, pass_call
+from tools.cli.harmless import json_text
 from tools.cli.options import prints
-from tools.cli.output import Record, Shape, json_text, note, show_rows
+from tools.cli.output import Record, Shape, note, show_rows
 from tools.cli.reading import log_of, reading
 
 LISTED = Shape(

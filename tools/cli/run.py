@@ -17,7 +17,7 @@ from scheduler.model.jobs import JobId, RunId
 from scheduler.model.plain_inputs import read_input
 from scheduler.model.streams import call_stream
 from scheduler.model.written import parse_duration
-from tools.cli.asking import answer, ask, serving_notes
+from tools.cli.asking import RUN_FIELDS, answer, ask, serving_notes
 from tools.cli.call import Call, pass_call
 from tools.cli.endings import Ending, ending_of, told_ending
 from tools.cli.inputs import input_options, input_text
@@ -30,7 +30,7 @@ EXIT_TIMED_OUT = 7
 WAIT_S_MAX = 1.0  # one wait for the log to grow; an interruption is noticed between two
 
 
-@writes("start")
+@writes("start", "status", *RUN_FIELDS)
 @click.argument("job")
 @click.option("--wait", is_flag=True, help="Wait for its end; exit with 6 when it failed.")
 @click.option(
@@ -63,7 +63,7 @@ def start(
     payload: Payload | None = None
     contents: Contents = {}
     if text is not None:
-        payload, contents = read_input(text, "--input", is_private=row.definition.private)
+        payload, contents = read_input(text, "--input")
     run = RunId(call.clock.new_id())
     command = c.TriggerJob(job=JobId(row.job_id), run=run, input=payload)
     told = ask(call, command, contents=contents)
@@ -82,7 +82,7 @@ def start(
 start.params[1:1] = input_options()
 
 
-@writes("cancel")
+@writes("cancel", *RUN_FIELDS)
 @click.argument("run")
 @pass_call
 def cancel(call: Call, /, *, run: str) -> None:
@@ -101,7 +101,7 @@ def cancel(call: Call, /, *, run: str) -> None:
     answer(call, told, [line], facts={"run": row.run, "job": row.job, "job_id": row.job_id})
 
 
-@writes("retry")
+@writes("retry", *RUN_FIELDS)
 @click.argument("run")
 @pass_call
 def retry(call: Call, /, *, run: str) -> None:
@@ -120,7 +120,7 @@ def retry(call: Call, /, *, run: str) -> None:
     )
 
 
-@writes("resolve")
+@writes("resolve", "verdict", *RUN_FIELDS)
 @click.argument("run")
 @click.option(
     "--as",

@@ -9,15 +9,16 @@ from msgspec.structs import asdict
 
 from projections import read_runs
 from projections.rows import AttemptRow, RunRow
-from scheduler.log.contract import Log
-from scheduler.model.content import Payload
+from scheduler.log.contract import ContentState, Log
+from scheduler.model.content import Payload, text_of
 from scheduler.model.errors import NotFound
 from scheduler.model.jobs import Cause
 from scheduler.model.limits import SHOWN_ROWS_MAX
 from scheduler.rules.state import RunStatus
 from tools.cli.call import Call, pass_call
+from tools.cli.harmless import safe
 from tools.cli.options import prints
-from tools.cli.output import Record, Shape, note, safe, say, show_record, show_rows, shown
+from tools.cli.output import Record, Shape, note, say, show_record, show_rows, shown
 from tools.cli.reading import job_of, paged, reading, record_of
 
 RUN_FIELDS = (
@@ -48,6 +49,8 @@ RUN_FIELDS = (
     "epoch",
     "actor",
     "reason",
+    "service",
+    "parent",
     "position",
 )
 LISTED = Shape(
@@ -129,7 +132,7 @@ def show(call: Call, /, *, run: str) -> None:
     with reading(call) as opened:
         row = read_runs.run(opened.views, run)
         attempts = read_runs.attempts(opened.views, row)
-        details = [text_of(opened.log, attempt.detail) for attempt in attempts]
+        details = [told_text(opened.log, attempt.detail) for attempt in attempts]
     record = {**record_of(row), "attempt_list": [asdict(one) for one in attempts]}
     told = [f"{name}  {text}" for name in TOLD if (text := shown(record[name], call))]
     for attempt, detail in zip(attempts, details, strict=True):
@@ -167,8 +170,9 @@ def output(call: Call, /, *, run: str, attempt: int | None) -> None:
         chosen = chosen_attempt(row, attempts, attempt)
         digest = chosen.output_digest
         raw = b"" if digest is None else opened.log.content(digest)
+        state = None if digest is None else opened.log.content_state(digest)
     if raw is None:
-        raise NotFound("output", row.run, "It was removed from the log")
+        raise NotFound("output", row.run, why_gone(call, state))
     text = raw.decode(errors="replace")
     if call.form.kind == "people":
         for line in text.splitlines():
@@ -186,6 +190,13 @@ def output(call: Call, /, *, run: str, attempt: int | None) -> None:
     show_record(call, OUTPUT, record)
 
 
+def why_gone(call: Call, state: ContentState | None) -> str:
+    """Return why an output cannot be read any more."""
+    if state is None or state.kept_until is None:
+        return "It was erased from the log"
+    return f"The output was kept until {shown(state.kept_until, call)}"
+
+
 def chosen_attempt(row: RunRow, attempts: list[AttemptRow], number: int | None) -> AttemptRow:
     """Return the attempt that was asked for, the last that wrote something when none was."""
     if number is None:
@@ -199,11 +210,9 @@ def chosen_attempt(row: RunRow, attempts: list[AttemptRow], number: int | None) 
     return found[-1]
 
 
-def text_of(log: Log, payload: Payload | None) -> str | None:
-    """Return a payload's text, from the log's content when it does not stand inline."""
+def told_text(log: Log, payload: Payload | None) -> str | None:
+    """Return a payload's text, its beginning when the rest was removed from the log."""
     if payload is None:
         return None
-    if payload.digest is None:
-        return payload.text
-    raw = log.content(payload.digest)
-    return payload.head if raw is None else raw.decode(errors="replace")
+    raw = None if payload.digest is None else log.content(payload.digest)
+    return text_of(payload, raw) or payload.head

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
+from msgspec.structs import replace
 
 from scheduler.executor.owner import OwnerRecord, who_owns
 from scheduler.log.place import shown as path_shown
 from scheduler.model.errors import Unreachable
 from scheduler.model.limits import ANSWER_PATIENCE
 from scheduler.model.written import format_duration, parse_duration
+from tools.addresses import LISTEN_DEFAULT
 from tools.cli.call import Call, pass_call
 from tools.cli.options import prints, verb
 from tools.cli.output import Record, Shape, note, say, show_record, show_rows, shown
@@ -64,8 +66,18 @@ def init(call: Call, /) -> None:
 
 
 @verb("serve")
+@click.option(
+    "--listen",
+    metavar="HOST:PORT|none",
+    help=f"Answer /metrics, /healthz and /readyz there, to this machine alone ({LISTEN_DEFAULT}).",
+)
+@click.option(
+    "--probe-listen",
+    metavar="HOST:PORT|none",
+    help="Answer the same three there, to anybody who reaches it (none).",
+)
 @pass_call
-def serve(call: Call, /) -> int:
+def serve(call: Call, /, *, listen: str | None, probe_listen: str | None) -> int:
     """Run the jobs of a log until stopped.
 
     Stops at the first SIGTERM or Ctrl-C, when attempts have ended or their grace is over; at once
@@ -73,7 +85,14 @@ def serve(call: Call, /) -> int:
     """
     from tools import serving
 
-    return serving.serve(call.settings)
+    settings = call.settings
+    return serving.serve(
+        replace(
+            settings,
+            listen=listen or settings.listen or str(LISTEN_DEFAULT),
+            probe_listen=probe_listen or settings.probe_listen,
+        )
+    )
 
 
 @verb("stop")

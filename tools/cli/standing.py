@@ -15,6 +15,17 @@ from scheduler.model.written import format_instant
 from tools.cli import fires
 from tools.cli.call import Call
 
+PREVIEW_FIELDS = (
+    "job",
+    "job_id",
+    "service",
+    "sentence",
+    "timezone",
+    "fires",
+    "policies",
+    "warnings",
+)
+
 
 class Standing(Struct, frozen=True, kw_only=True):
     """A job's definition with what decides its next fire times."""

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tools.cli.output import safe
+from tools.cli.harmless import safe
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -35,6 +35,11 @@ NOUNS = (
     Noun("run", "Runs", "Start, look at and settle runs."),
     Noun("log", "Ask", "Look at the events themselves, and verify them."),
     Noun("clock", "Repair", "Settle a clock that stands behind the log."),
+    Noun("db", "Operate", "Copy the log, and put a copy back."),
+    Noun("content", "Operate", "Look at inputs, results and output by digest, and erase them."),
+    Noun("service", "Operate", "Look at, call and try what jobs call."),
+    Noun("connection", "Operate", "Look at what services reach the world by."),
+    Noun("config", "Operate", "Check and show the settings."),
     Noun("projection", "Operate", "List, rebuild and verify the views of the log."),
 )
 
@@ -46,9 +51,16 @@ _RUN = "tools.cli.run"
 _RUN_VIEWS = "tools.cli.run_views"
 _LOG = "tools.cli.log"
 _PROJECTION = "tools.cli.projection"
+_CONTENT = "tools.cli.content"
 
 VERBS = (
     Verb("init", "Start", f"{_SERVER}:init", "Make a new log and its settings file."),
+    Verb(
+        "demo",
+        "Start",
+        "tools.cli.demo:demo",
+        "Show jobs at work on real servers, through a refused mail and a kill -9.",
+    ),
     Verb("serve", "Start", f"{_SERVER}:serve", "Run the jobs of a log until stopped."),
     Verb("stop", "Start", f"{_SERVER}:stop", "Stop the server of a log, gracefully."),
     Verb("status", "Start", f"{_SERVER}:status", "Say who serves a log and how it stands."),
@@ -86,6 +98,68 @@ VERBS = (
     Verb("log tail", "Ask", f"{_LOG}:tail", "Print the newest events, and follow."),
     Verb("log verify", "Ask", f"{_LOG}:verify", "Verify the chain of all events."),
     Verb("clock accept", "Repair", "tools.cli.clock:accept", "Vouch for the clock as it stands."),
+    Verb(
+        "db backup", "Operate", "tools.cli.db:backup", "Copy the log, verified, while it is used."
+    ),
+    Verb("db restore", "Operate", "tools.cli.db:restore", "Put a copy back, with all jobs paused."),
+    Verb("content erase", "Operate", f"{_CONTENT}:erase", "Remove content from the log for good."),
+    Verb(
+        "content show",
+        "Operate",
+        f"{_CONTENT}:show",
+        "Show one content, and which events name it.",
+    ),
+    Verb(
+        "service list",
+        "Operate",
+        "tools.cli.service:list_services",
+        "List the services that jobs can call.",
+    ),
+    Verb(
+        "service show",
+        "Operate",
+        "tools.cli.service:show",
+        "Show one service: where it is defined, which code it is and which jobs call it.",
+    ),
+    Verb(
+        "service call",
+        "Operate",
+        "tools.cli.service_call:call_service",
+        "Call a service now, as a recorded run without a job.",
+    ),
+    Verb(
+        "service try",
+        "Operate",
+        "tools.cli.service_call:try_service",
+        "Carry out a service once, without a log.",
+    ),
+    Verb(
+        "service reload",
+        "Operate",
+        "tools.cli.service:reload",
+        "Have the server load what has changed, at once.",
+    ),
+    Verb(
+        "connection list",
+        "Operate",
+        "tools.cli.connection:list_connections",
+        "List the connections of the settings.",
+    ),
+    Verb(
+        "connection ping",
+        "Operate",
+        "tools.cli.connection:ping",
+        "Ask the far end of connections whether it is there.",
+    ),
+    Verb(
+        "config check",
+        "Operate",
+        "tools.cli.config:check",
+        "Check the settings, and that every secret they name can be read.",
+    ),
+    Verb(
+        "config show", "Operate", "tools.cli.config:show", "Show every setting as it counts here."
+    ),
     Verb("projection list", "Operate", f"{_PROJECTION}:list_views", "List the views of the log."),
     Verb("projection rebuild", "Operate", f"{_PROJECTION}:rebuild", "Fold a view again from 0."),
     Verb("projection verify", "Operate", f"{_PROJECTION}:verify", "Compare a view with the log."),

@@ -10,12 +10,10 @@ server.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -34,23 +32,17 @@ from scheduler.model.jobs import JobId, RunId
 from scheduler.model.json_values import shown
 from scheduler.model.limits import BATCH_WISHES_MAX, DECISION_PATIENCE, VIEWS_PATIENCE
 from scheduler.model.streams import call_stream, job_stream
-from tools.admission import Admission
+from services.loading import Loaded
+from tools.admission import Admission, Jobs
+from tools.known_services import told_services
 from tools.settings import Settings
+from tools.vitals import Readiness
 from tools.web import bodies, problems, routes
 from tools.web.lists import Lists, Read
 from tools.wishes import Told, Wish, told, told_facts
 
 CHANNEL = "socket"
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class Readiness(Struct, frozen=True):
-    """Whether anything can be decided."""
-
-    is_ready: bool
-    why: str | None  # not
-    heartbeat_at: datetime
-    owed: int  # jobs with a fire time that is due and undecided
 
 
 class Parts(NamedTuple):
@@ -63,10 +55,13 @@ class Parts(NamedTuple):
     lists: Lists
     is_taken: Callable[[str], bool]  # whether the log has this stream
     has_between: Callable[[str, str], bool]  # or any from the first to the last, inclusive
+    purge: Callable[[], object]  # wait until what was erased is gone
     wait_for_views: Callable[[int, float], bool]  # position, seconds
     status: Callable[[], Mapping[str, object]]
-    readiness: Callable[[], "Readiness"]
+    readiness: Callable[[], Readiness]
     request_stop: Callable[[str], None]  # for whom
+    services: Callable[[], Loaded]
+    reload: Callable[[str | None], Future[Loaded]]  # for whom
 
 
 class Api:
@@ -82,6 +77,8 @@ class Api:
             ("POST", routes.SHUTDOWN, self.shutdown),
             ("GET", routes.STATUS, self.status),
             ("GET", routes.READINESS, self.readiness),
+            ("GET", routes.SERVICES, self.services),
+            ("POST", routes.RELOAD, self.reload),
         ]
         asked += [("GET", path, reading(read)) for path, read in self._parts.lists.by_path.items()]
         asked += [(route.method, route.path, self.writing(route)) for route in routes.ROUTES]
@@ -117,7 +114,10 @@ class Api:
         return as_json(answer)
 
     def _many(self, request: Request, raw: bytes) -> Response:
-        answers = self._told(self._wishes(request, raw), actor_of(request))
+        body = bodies.value_of(raw)
+        wishes = self._wishes(body, is_dry=bodies.is_dry_run(request))
+        has_more = isinstance(body, dict) and body.get("more", False)
+        answers = self._told(wishes, actor_of(request), has_more=has_more)
         return as_json({"answers": [entry_of(answer) for answer in answers]})
 
     def _wish(self, route: routes.Route, request: Request, raw: bytes) -> Wish:
@@ -126,12 +126,10 @@ class Api:
         wish = routes.wish_of(route, request.path_params, bodies.value_of(raw), self._ground())
         return self._admitted(replace(wish, key=key, dry_run=dry_run))
 
-    def _wishes(self, request: Request, raw: bytes) -> list[Wish | HorologError]:
+    def _wishes(self, body: object, *, is_dry: bool) -> list[Wish | HorologError]:
         """Return the wishes of a batch, each of which may be decided or says why not."""
-        dry_run = bodies.is_dry_run(request)
-        body = bodies.value_of(raw)
         entries = body.get("wishes") if isinstance(body, dict) else None
-        if not isinstance(entries, list) or not isinstance(body, dict) or len(body) > 1:
+        if not isinstance(entries, list) or not is_batch(body):
             raise BadInput.at("$", "is no batch.", 'A batch is {"wishes": [...]}')
         if len(entries) > BATCH_WISHES_MAX:
             raise BadInput.at(
@@ -142,7 +140,7 @@ class Api:
         for place, entry in enumerate(entries):
             try:
                 wish = routes.wish_of_entry(entry, f"$.wishes[{place}]", ground)
-                read.append(replace(wish, dry_run=dry_run))
+                read.append(replace(wish, dry_run=is_dry))
             except HorologError as error:
                 read.append(error)
         is_new = self._are_new(read)
@@ -167,7 +165,6 @@ class Api:
             timezone=parts.settings.timezone,
             new_id=parts.clock.new_id,
             resolve=parts.lists.resolve,
-            is_private=parts.lists.is_private,
         )
 
     def _admitted(self, wish: Wish, *, is_new: bool = False) -> Wish:
@@ -177,28 +174,36 @@ class Api:
         by its key, or by one that means no good.
         """
         parts = self._parts
+        jobs = Jobs(parts.lists.definition_of, parts.lists.definition_named)
+        wish = parts.admission.admitted(wish, jobs)
         command = wish.command
-        parts.admission.check(wish, parts.lists.service_of)
         match command:
             case c.CancelRun() | c.RetryRun() | c.ResolveRun():
                 return replace(wish, stream=parts.lists.stream_of(command.run))
             case c.DefineJob(job=job) if not is_new and parts.is_taken(job_stream(job)):
                 fresh = JobId(parts.clock.new_id())
                 return replace(wish, command=replace(command, job=fresh))
-            case c.TriggerJob(run=run) if parts.is_taken(call_stream(run)):
+            case c.TriggerJob(run=run) | c.CallService(run=run) if parts.is_taken(call_stream(run)):
                 fresh_run = RunId(parts.clock.new_id())
                 return replace(wish, command=replace(command, run=fresh_run))
             case _:
                 return wish
 
-    def _told(self, wishes: Sequence[Wish | HorologError], actor: str) -> list[Told | HorologError]:
-        """Have wishes decided, and tell what became of them once the views show it."""
+    def _told(
+        self, wishes: Sequence[Wish | HorologError], actor: str, *, has_more: bool = False
+    ) -> list[Told | HorologError]:
+        """Have wishes decided, and tell what became of them once the views show it.
+
+        Of several batches, only the last waits for the views.
+        """
         begun = [
             one if isinstance(one, HorologError) else self._begun(one, actor) for one in wishes
         ]
         answers = [one if isinstance(one, HorologError) else ended(one) for one in begun]
+        if any(isinstance(one, Wish) and is_erasing(one) for one in wishes):
+            self._parts.purge()
         last = max((one.last or 0 for one in answers if isinstance(one, Told)), default=0)
-        if last:
+        if last and not has_more:
             self._parts.wait_for_views(last, VIEWS_PATIENCE.total_seconds())
         return answers
 
@@ -230,12 +235,43 @@ class Api:
         ready = self._parts.readiness()
         return as_json(ready, status=200 if ready.is_ready else 503)
 
+    async def services(self, request: Request) -> Response:
+        """Answer which services there are, and what was not loaded."""
+        bodies.query_of(request, set())
+        return as_json(told_services(self._parts.services()))
+
+    async def reload(self, request: Request) -> Response:
+        """Load what has changed, at once, and answer what there is then."""
+        bodies.query_of(request, set())
+        await bodies.raw_body(request)
+        return await run_in_threadpool(self._reloaded, actor_of(request))
+
+    def _reloaded(self, actor: str) -> Response:
+        reloading = self._parts.reload(actor)
+        try:
+            loaded = reloading.result(DECISION_PATIENCE.total_seconds())
+        except TimeoutError:
+            raise Unreachable("files are still loading. See: horolog service list") from None
+        return as_json(told_services(loaded))
+
     async def shutdown(self, request: Request) -> Response:
         """Stop gracefully: answered at once, the end is seen by the lock."""
         bodies.query_of(request, set())
         await bodies.raw_body(request)
         self._parts.request_stop(actor_of(request))
         return as_json({"stopping": True}, status=202)
+
+
+def is_batch(body: object) -> bool:
+    """Return whether a body holds wishes and, at most, whether more of them come."""
+    if not isinstance(body, dict) or not set(body) <= {"wishes", "more"}:
+        return False
+    return isinstance(body.get("more", False), bool)
+
+
+def is_erasing(wish: Wish) -> bool:
+    """Return whether the answer to a wish says that content is gone."""
+    return isinstance(wish.command, c.EraseContent) and not wish.dry_run
 
 
 def reading(read: Read) -> Endpoint:

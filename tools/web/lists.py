@@ -19,7 +19,7 @@ from projections.job_tables import JobStatus
 from projections.rows import JobRow, MissRow, RunRow
 from scheduler.executor.clock import Clock
 from scheduler.model.errors import BadInput, NotFound, Unreachable, ViewsRenewed
-from scheduler.model.jobs import JobId, RunId, SkipReason
+from scheduler.model.jobs import Definition, JobId, RunId, SkipReason
 from scheduler.model.json_values import shown
 from scheduler.model.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from scheduler.model.plain import write_definition
@@ -77,15 +77,16 @@ class Lists:
                 return read_runs.run(views, name).run
             return read_jobs.job(views, name).job_id
 
-    def service_of(self, job: JobId) -> str | None:
-        """Return what a job calls, None when there is no such job."""
+    def definition_of(self, job: JobId) -> Definition | None:
+        """Return what a job is, None when there is no such job."""
         row = self._job_or_none(job)
-        return None if row is None else row.service
+        return None if row is None else row.definition
 
-    def is_private(self, job: JobId) -> bool:
-        """Return whether a job keeps its inputs to itself."""
-        row = self._job_or_none(job)
-        return row is not None and row.definition.private
+    def definition_named(self, name: str) -> Definition | None:
+        """Return what the job of a name is, None when no job bears it now."""
+        row = self._job_or_none(name)
+        is_it = row is not None and row.name == name and row.status != "removed"
+        return row.definition if row is not None and is_it else None
 
     def stream_of(self, run: RunId) -> str | None:
         """Return the stream of a run, None when there is no such run."""
@@ -100,7 +101,7 @@ class Lists:
             else fire_stream(row.fire_time, row.job_id)
         )
 
-    def _job_or_none(self, job: JobId) -> JobRow | None:
+    def _job_or_none(self, job: str) -> JobRow | None:
         try:
             with self._views() as views:
                 return read_jobs.job(views, job)

@@ -9,17 +9,16 @@ import asyncio
 import grp
 import os
 import socket
-import threading
 from contextlib import suppress
 from pathlib import Path
 
-import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from scheduler.model.errors import BadInput, Conflict
-from scheduler.model.limits import CONNECTIONS_MAX, HTTP_STOP_PATIENCE, SOCKET_BACKLOG
+from scheduler.model.limits import SOCKET_BACKLOG
 from tools.principals import peer_uid, principal
+from tools.web.listening import Listener
 
 
 class PeerProtocol(H11Protocol):
@@ -34,41 +33,18 @@ class PeerProtocol(H11Protocol):
             transport.abort()
 
 
-class SocketServer:
-    """An application served on a Unix socket, on a thread of its own."""
+class SocketServer(Listener):
+    """An application served on a Unix socket."""
 
     def __init__(self, app: ASGIApp, bound: socket.socket) -> None:
-        self._bound = bound
+        super().__init__(app, [bound], protocol=PeerProtocol, name="horolog-http")
         self._path = Path(bound.getsockname())
-        config = uvicorn.Config(
-            app,
-            http=PeerProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,  # a header could name another client
-            server_header=False,
-            limit_concurrency=CONNECTIONS_MAX,
-            timeout_graceful_shutdown=int(HTTP_STOP_PATIENCE.total_seconds()),
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="horolog-http", daemon=True)
-
-    def start(self) -> None:
-        """Serve from now on; connections made since the socket was bound are taken up."""
-        self._thread.start()
 
     def stop(self) -> None:
         """Take no more connections, let answers end, and wait for that; the socket's file goes."""
         with suppress(FileNotFoundError):
             self._path.unlink()
-        self._server.should_exit = True
-        self._thread.join()
-        self._bound.close()
-
-    def _run(self) -> None:
-        self._server.run(sockets=[self._bound])
+        super().stop()
 
 
 def bind(path: Path, *, mode: int, group: str | None) -> socket.socket:

@@ -7,21 +7,23 @@ to nothing.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, get_args
+from urllib.parse import quote
 
 import msgspec
 
 from scheduler.model import commands as c
-from scheduler.model.content import Contents
+from scheduler.model.content import DIGEST_SHAPE, Contents
 from scheduler.model.errors import BadInput, Problem
-from scheduler.model.jobs import JobId, Missed
+from scheduler.model.jobs import Isolation, Missed
 from scheduler.model.json_values import shown
-from scheduler.model.limits import KEY_CHARS_MAX, TEXT_CHARS_MAX
+from scheduler.model.limits import DIGESTS_PER_WISH_MAX, KEY_CHARS_MAX, TEXT_CHARS_MAX
 from scheduler.model.plain import read_definition, write_definition
 from scheduler.model.plain_inputs import read_input, write_input
-from scheduler.model.plain_values import Reader, flag, read_table, text, whole
+from scheduler.model.plain_values import Reader, flag, length, read_table, text, whole
 from scheduler.model.validation import ID_SHAPE
+from scheduler.model.written import format_duration
 from tools.wishes import Wish
 
 ROOT = "/api/v1"
@@ -29,6 +31,8 @@ BATCH = f"{ROOT}/batch"
 STATUS = f"{ROOT}/status"
 READINESS = f"{ROOT}/readiness"
 SHUTDOWN = f"{ROOT}/shutdown"
+SERVICES = f"{ROOT}/services"
+RELOAD = f"{SERVICES}/reload"
 KEY_HEADER = "Idempotency-Key"
 DRY_RUN = "dry_run"  # in the query
 
@@ -38,7 +42,7 @@ class Route(NamedTuple):
 
     command: type[c.Command]
     method: str
-    path: str  # {job} and {run} stand for ids
+    path: str  # {job} and {run} stand for ids, {service} for a name
 
     @property
     def tag(self) -> str:
@@ -47,8 +51,8 @@ class Route(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the path names: a job, a run, or nothing."""
-        return tuple(name for name in ("job", "run") if f"{{{name}}}" in self.path)
+        """What the path names: a job, a run, a service, or nothing."""
+        return tuple(name for name in ("job", "run", "service") if f"{{{name}}}" in self.path)
 
 
 ROUTES = (
@@ -62,9 +66,12 @@ ROUTES = (
     Route(c.CancelRun, "POST", f"{ROOT}/runs/{{run}}/cancel"),
     Route(c.RetryRun, "POST", f"{ROOT}/runs/{{run}}/retry"),
     Route(c.ResolveRun, "POST", f"{ROOT}/runs/{{run}}/resolve"),
+    Route(c.CallService, "POST", f"{SERVICES}/{{service}}/calls"),
     Route(c.PauseSystem, "POST", f"{ROOT}/system/pause"),
     Route(c.ResumeSystem, "POST", f"{ROOT}/system/resume"),
     Route(c.AcceptClock, "POST", f"{ROOT}/clock/accept"),
+    Route(c.NoteBackup, "POST", f"{ROOT}/backups"),
+    Route(c.EraseContent, "POST", f"{ROOT}/content/erase"),
 )
 ROUTE_OF = {route.command: route for route in ROUTES}
 ROUTE_OF_TAG = {route.tag: route for route in ROUTES}
@@ -85,14 +92,14 @@ class Ground(NamedTuple):
     timezone: str
     new_id: Callable[[], str]
     resolve: Callable[[str, str], str]  # "job" or "run", as it was named -> its id
-    is_private: Callable[[JobId], bool]  # whether a job keeps its inputs to itself
 
 
 def request_of(wish: Wish) -> Request:
     """Return the request that carries a wish; its key travels as a header."""
     body = body_of(wish)
     route = route_of(wish.command)
-    path = route.path.format(job=body.get("job"), run=body.get("run"))
+    service = quote(str(body.get("service")), safe="")
+    path = route.path.format(job=body.get("job"), run=body.get("run"), service=service)
     for name in route.names:
         del body[name]
     query = f"?{DRY_RUN}=true" if wish.dry_run else ""
@@ -115,6 +122,10 @@ def body_of(wish: Wish) -> dict[str, object]:
         case c.TriggerJob(input=given):
             fields = msgspec.structs.asdict(command)
             fields["input"] = None if given is None else write_input(given, content)
+        case c.CallService(input=given, timeout=timeout):
+            fields = msgspec.structs.asdict(command)
+            fields["input"] = None if given is None else write_input(given, content)
+            fields["timeout"] = format_duration(timeout)
         case _:
             fields = msgspec.structs.asdict(command)
     return {**fields, **{name: value for name, value in said.items() if value is not None}}
@@ -164,7 +175,10 @@ def wish_of(route: Route, names: Mapping[str, str], body: object, ground: Ground
     found = read_table({} if body is None else body, "$", readers, problems)
     if problems:
         raise BadInput(*problems)
-    ids = {kind: ground.resolve(kind, name) for kind, name in names.items()}
+    ids = {
+        kind: name if kind == "service" else ground.resolve(kind, name)
+        for kind, name in names.items()
+    }
     command, contents = _command(route, ids, found, ground)
     reason, claim = found.get("reason"), found.get("on_behalf_of")
     return Wish(
@@ -189,14 +203,11 @@ def _command(
         )
     if route.command is c.DefineJob and "job" not in fields:
         fields["job"] = ground.new_id()
-    if route.command is c.TriggerJob:
+    if route.command in {c.TriggerJob, c.CallService}:
         if "run" not in fields:
             fields["run"] = ground.new_id()
         if "input" in fields:
-            is_private = ground.is_private(JobId(ids["job"]))
-            fields["input"], contents = read_input(
-                fields["input"], "$.input", is_private=is_private
-            )
+            fields["input"], contents = read_input(fields["input"], "$.input")
     for name in _REQUIRED.get(route.command, ()):
         if name not in fields:
             raise BadInput.at(f"$.{name}", "is missing.")
@@ -240,6 +251,26 @@ def _new_id(value: object, path: str) -> str:
     return made.lower()
 
 
+def _digests(value: object, path: str) -> tuple[str, ...]:
+    """Return digests of content."""
+    if not isinstance(value, list):
+        raise BadInput.at(path, f"got {shown(value)} instead of a list of digests.")
+    if len(value) > DIGESTS_PER_WISH_MAX:
+        raise BadInput.at(path, f"has {len(value):,}; at most {DIGESTS_PER_WISH_MAX:,} at a time.")
+    for place, digest in enumerate(value):
+        if not isinstance(digest, str) or DIGEST_SHAPE.fullmatch(digest) is None:
+            raise BadInput.at(f"{path}[{place}]", f"{shown(digest)} is no digest of 64 hex digits.")
+    return tuple(value)
+
+
+def _timeout(value: object, path: str) -> timedelta:
+    """Return how long an attempt may take: longer than nothing."""
+    timeout = length(value, path)
+    if timeout <= timedelta(0):
+        raise BadInput.at(path, "must be longer than 0.")
+    return timeout
+
+
 def _as_it_is(value: object, _: str) -> object:
     return value
 
@@ -264,10 +295,21 @@ _READERS: dict[type[c.Command], dict[str, Reader]] = {
     c.RenameJob: {"name": text},
     c.ResumeJob: {"missed": _MISSED},
     c.TriggerJob: {"run": _new_id, "input": _as_it_is},
+    c.CallService: {
+        "run": _new_id,
+        "input": _as_it_is,
+        "timeout": _timeout,
+        "isolation": _choice(*get_args(Isolation)),
+        "unchecked": flag,
+    },
     c.ResolveRun: {"verdict": _choice("succeeded", "failed", "retry")},
     c.ResumeSystem: {"missed": _MISSED},
+    c.EraseContent: {"digests": _digests},
+    c.NoteBackup: {"position": whole, "hash": text, "file": text},
 }
 _REQUIRED: dict[type[c.Command], tuple[str, ...]] = {
     c.RenameJob: ("name",),
+    c.EraseContent: ("digests",),
+    c.NoteBackup: ("position", "hash", "file"),
     c.ResolveRun: ("verdict",),
 }

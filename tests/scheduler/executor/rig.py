@@ -11,7 +11,7 @@ from scheduler.executor.messages import Identity
 from scheduler.log.contract import Meta, Recorded, Request, Write
 from scheduler.model import commands as c
 from scheduler.model import events as e
-from scheduler.model.jobs import JobId
+from scheduler.model.jobs import JobId, RunId
 from scheduler.model.schedules import Schedule
 from scheduler.model.streams import SYSTEM
 from scheduler.rules.facts import Fact
@@ -34,6 +34,7 @@ class Rig:
         invoke: FakeInvoke | None = None,
         slots: int = 32,
         take_up: bool = True,
+        only: RunId | None = None,
     ) -> None:
         self.clock = clock or ManualClock(at(BEGIN))
         self.log = log or HeldLog(self.clock.now_ns)
@@ -43,7 +44,7 @@ class Rig:
         self.invoke = invoke or FakeInvoke()
         self.handle = Handle(self.log, self.clock, code=self.invoke.code)
         self.executor = Executor(
-            self.handle, self.invoke, self.clock, Identity("host", 1, {}), slots=slots
+            self.handle, self.invoke, self.clock, Identity("host", 1, {}), slots=slots, only=only
         )
         if take_up:
             self.executor.take_up()
@@ -70,6 +71,13 @@ class Rig:
         for _ in range(times):
             self.executor.turn()
             self.clock.advance(MOMENT)
+
+    def turn_until_quiet(self) -> None:
+        """Turn until nothing more is written."""
+        position = -1
+        while position < self.log.head().position:
+            position = self.log.head().position
+            self.turn(3)
 
     def until(self, text: str) -> None:
         """Let time pass until an instant, and turn."""

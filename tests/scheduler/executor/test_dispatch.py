@@ -1,6 +1,7 @@
 """Handing attempts out, and watching their time."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,11 @@ from scheduler.executor.clock import ManualClock
 from scheduler.executor.dispatch import Dispatch
 from scheduler.log.memory import MemoryLog
 from scheduler.model import commands as c
-from scheduler.model.content import payload_of
-from scheduler.model.invocations import Outcome
-from scheduler.model.limits import STALE_ENTRIES_MAX, STOP_PATIENCE
+from scheduler.model import events as e
+from scheduler.model.content import Contents, payload_of
+from scheduler.model.invocations import Invocation, Outcome
+from scheduler.model.jobs import JobId
+from scheduler.model.limits import SALT_BYTES, STALE_ENTRIES_MAX, STOP_PATIENCE
 from scheduler.rules.state import RunState
 from tests.facts import JOB, at, attempt_started, defined, planned, registered, run
 from tests.fakes import FakeInvoke, never
@@ -19,6 +22,10 @@ from tests.scheduler.executor.rig import ME, Rig
 from tests.spec import given
 
 SECOND = timedelta(seconds=1)
+
+
+def unasked(_: Invocation, __: object) -> Future[None]:
+    raise AssertionError("no attempt of these tests asks for anything")
 
 
 class Desk:
@@ -29,7 +36,7 @@ class Desk:
         self.invoke = FakeInvoke(never)
         self.reported: list[Outcome] = []
         log = MemoryLog(self.clock.now_ns)
-        self.dispatch = Dispatch(self.invoke, self.clock, log, self.report)
+        self.dispatch = Dispatch(self.invoke, self.clock, log, self.report, unasked)
 
     def report(self, outcomes: Sequence[Outcome]) -> None:
         self.reported += outcomes
@@ -172,3 +179,42 @@ def test_an_input_is_handed_over_whole_wherever_it_is_kept(text: str) -> None:
     rig.handle.ask(wish, meta=ME, contents=contents)
     rig.until("10:01")
     assert [(text, "text")] == [(call.input_text, call.input_kind) for call in rig.invoke.calls]
+
+
+def private(text: str) -> tuple[c.DefineJob, Contents]:
+    """Return the wish for a private job that fires every minute, and its content."""
+    payload, contents = payload_of(text, salt=b"0123456789abcdef")
+    definition = defined("* * * * *", input=payload, private=True)
+    return c.DefineJob(job=JOB, definition=definition), contents
+
+
+def test_a_private_input_is_handed_over_without_its_salt() -> None:
+    rig = Rig()
+    wish, contents = private("hush")
+    rig.handle.ask(wish, meta=ME, contents=contents)
+    rig.until("10:01")
+    assert ["hush"] == [call.input_text for call in rig.invoke.calls]
+
+
+def test_each_attempt_of_a_private_job_gets_a_secret_of_its_own_and_no_other_gets_any() -> None:
+    rig = Rig()
+    wish, contents = private("hush")
+    rig.handle.ask(wish, meta=ME, contents=contents)
+    rig.define("* * * * *", job=JobId("job-2"), name="open")
+    rig.until("10:01")
+    rig.until("10:02")
+    salts = [call.salt for call in rig.invoke.calls if call.job == JOB]
+    assert [SALT_BYTES, SALT_BYTES] == list(map(len, salts))
+    assert salts[0] != salts[1]
+    assert {b""} == {call.salt for call in rig.invoke.calls if call.job != JOB}
+
+
+def test_a_run_whose_input_was_erased_fails_and_is_not_called_with_nothing() -> None:
+    rig = Rig()
+    wish, _ = private("hush")
+    rig.handle.ask(wish, meta=ME)  # and its content is not there
+    rig.until("10:01")
+    assert [] == rig.invoke.calls
+    (failed,) = (fact.event for fact in rig.facts(e.AttemptFailed))
+    assert "the run's input was erased from the log" == getattr(failed, "error", None)
+    assert 1 == len(rig.facts(e.RunFailed))

@@ -5,10 +5,13 @@ import pytest
 from scheduler.executor.handle import Handle
 from scheduler.log.contract import Meta
 from scheduler.model import commands as c
+from scheduler.model import events as e
 from scheduler.model.content import digest_of
 from scheduler.model.errors import Conflict, KeyReused, NotFound, VersionConflict
 from scheduler.model.jobs import JobId, RunId
 from scheduler.model.limits import EVENTS_PER_APPEND_MAX
+from scheduler.model.streams import SYSTEM
+from scheduler.rules.facts import Fact
 from tests.facts import (
     JOB,
     Policies,
@@ -116,6 +119,19 @@ def test_content_is_stored_with_the_event_that_names_it() -> None:
     assert b"long" == rig.log.content(digest)
 
 
+def test_erased_content_is_gone_when_its_event_is_durable() -> None:
+    rig = Rig()
+    digest = digest_of(b"long")
+    rig.handle.ask(define(EVERY_5), meta=ME, contents={digest: b"long"})
+    rig.log.is_held = True
+    answer = rig.handle.ask(c.EraseContent(digests=(digest,)), meta=ME)
+    assert (False, b"long") == (answer.done(), rig.log.content(digest))
+    rig.log.release()
+    erased = Fact(SYSTEM, e.ContentErased(digests=(digest,), count=1))
+    assert ((erased,), None) == (answer.result(0).facts, rig.log.content(digest))
+    assert () == rig.handle.ask(c.EraseContent(digests=(digest,)), meta=ME).result(0).facts
+
+
 # -- keys
 
 
@@ -155,7 +171,7 @@ def test_ids_made_for_each_try_do_not_make_another_command() -> None:
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_a_key_belongs_to_a_command_and_its_actor(held: bool) -> None:  # noqa: FBT001  # a parameter of the test
+def test_a_key_belongs_to_a_command_and_its_actor(held: bool) -> None:  # noqa: FBT001  # pytest hands it in by name
     rig = Rig()
     rig.log.is_held = held
     rig.handle.ask(define(EVERY_5), meta=ME, key="k")

@@ -303,3 +303,17 @@ def test_a_wish_too_large_to_be_stored_is_refused_and_harms_nobody() -> None:
     rig.until("10:05")
     assert succeeded("10:05") == rig.facts()[-1]
     assert rig.executor.status().fault is None
+
+
+def test_an_executor_for_one_run_carries_it_out_and_decides_nothing_else() -> None:
+    rig = Rig()
+    rig.define(EVERY_5)
+    run = RunId("0193f6a2-7c1e-7abc-8def-0123456789ab")
+    rig.handle.ask(c.CallService(run=run, service="s"), meta=ME)
+    rig.executor.stop(hurry=True)
+    rig.clock.set(at("10:20"))
+    alone = Rig(log=rig.log.copied(), clock=rig.clock, only=run)
+    before = alone.log.head().position
+    alone.turn()
+    assert [run, run] == [fact.event.run for fact in of_runs(alone, after=before)]  # type: ignore[union-attr]  # all of runs
+    assert 0.5 < alone.executor._wait_s()  # noqa: SLF001  # what is due wakes nobody

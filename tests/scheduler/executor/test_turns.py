@@ -1,13 +1,19 @@
 """One turn after the other: what waits for the disk, who is answered, which clock is believed."""
 
+from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from scheduler.log.contract import ContentState
 from scheduler.model import commands as c
 from scheduler.model import events as e
+from scheduler.model.content import Payload, digest_of, payload_of
 from scheduler.model.errors import Conflict, NotFound
+from scheduler.model.invocations import Invocation, Outcome, Output, StepDone
 from scheduler.model.jobs import JobId
+from scheduler.model.limits import OUTPUT_KEPT
 from tests.facts import (
     JOB,
     at,
@@ -23,7 +29,7 @@ from tests.facts import (
     skipped,
     succeeded,
 )
-from tests.fakes import FakeInvoke, never
+from tests.fakes import FakeInvoke, ended, never
 from tests.scheduler.executor.rig import ME, Rig, define, of_runs
 
 EVERY_5 = "*/5 * * * *"
@@ -238,3 +244,91 @@ def test_a_clock_that_is_accepted_fires_anew_but_nothing_twice() -> None:
         rig.turn()
     fires = [event.fire_time for _, event in rig.facts() if isinstance(event, e.RunPlanned)]
     assert [at(text) for text in ("10:05", "10:10", "09:55", "10:00", "10:15")] == fires
+
+
+# -- what running attempts ask for
+
+
+def step_of(rig: Rig, name: str) -> Future[None]:
+    """Have the first attempt that was called ask for a step to be kept."""
+    assert rig.invoke.wish is not None
+    result = Payload(kind="json", text="1")
+    return rig.invoke.wish(rig.invoke.calls[0], StepDone(name=name, result=result))
+
+
+def test_a_step_is_durable_before_its_attempt_goes_on() -> None:
+    rig = Rig(invoke=FakeInvoke(never))
+    rig.define(EVERY_5)
+    rig.until("10:05")
+    rig.log.is_held = True
+    done = step_of(rig, "fetch")
+    rig.turn()
+    assert not done.done()
+    rig.log.release()
+    assert done.result(0) is None
+    assert ["fetch"] == [
+        event.name for _, event in rig.facts() if isinstance(event, e.StepCompleted)
+    ]
+
+
+def test_a_later_attempt_is_told_the_steps_that_are_done() -> None:
+    rig = Rig(invoke=FakeInvoke(never))
+    rig.define(EVERY_5)
+    rig.until("10:05")
+    step_of(rig, "fetch")
+    rig.turn()
+    again = rig.restarted()
+    again.turn()
+    assert [{"fetch": "1"}] == [call.steps for call in again.invoke.calls]
+
+
+def test_a_step_waits_while_the_clock_is_in_doubt() -> None:
+    rig = Rig(invoke=FakeInvoke(never))
+    rig.define(EVERY_5)
+    rig.until("10:05")
+    rig.clock.step(timedelta(hours=2))
+    done = step_of(rig, "fetch")
+    rig.turn()
+    assert not done.done()
+    rig.clock.step(-timedelta(hours=2))
+    rig.turn()
+    assert done.result(0) is None
+
+
+def test_a_step_of_an_attempt_that_is_no_longer_open_is_refused() -> None:
+    rig = Rig(invoke=FakeInvoke(never))
+    rig.define(EVERY_5)
+    rig.until("10:05")
+    rig.invoke.finish(run("10:05"))
+    rig.turn()
+    done = step_of(rig, "fetch")
+    rig.turn()
+    with pytest.raises(Conflict, match="no longer open"):
+        done.result(0)
+
+
+def test_a_step_is_kept_during_the_grace_of_a_stop() -> None:
+    rig = Rig(invoke=FakeInvoke(never))
+    rig.define(EVERY_5)
+    rig.until("10:05")
+    done = step_of(rig, "fetch")
+    rig.executor.stop(hurry=True)
+    assert done.result(0) is None
+
+
+def test_output_is_kept_for_a_while_and_a_result_for_good() -> None:
+    result, contents = payload_of("r" * 5_000)
+
+    def answer(invocation: Invocation) -> Outcome:
+        return replace(
+            ended(invocation), result=result, contents=contents, output=Output("one line", 1)
+        )
+
+    rig = Rig(invoke=FakeInvoke(answer))
+    rig.define(EVERY_5)
+    rig.until("10:05")
+    output = rig.log.content_state(digest_of(b"one line"))
+    assert output is not None
+    assert output.kept_until is not None
+    assert OUTPUT_KEPT == output.kept_until.replace(second=0, microsecond=0) - at("10:05")
+    assert ContentState(5_000) == rig.log.content_state(result.digest or "")

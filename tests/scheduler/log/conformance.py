@@ -11,7 +11,6 @@ import pytest
 
 from scheduler.log.chain import FIRST
 from scheduler.log.contract import Appended, Log, Meta, Write
-from scheduler.model.content import digest_of
 from scheduler.model.errors import BadInput, KeyReused, Unreachable, VersionConflict
 from scheduler.model.events import (
     EVENT_TYPES,
@@ -26,7 +25,6 @@ from scheduler.model.limits import (
     EVENTS_PER_APPEND_MAX,
     KEY_CHARS_MAX,
     PAGE_EVENTS_MAX,
-    RESULT_BYTES_MAX,
     STREAM_CHARS_MAX,
 )
 from tests.scheduler.log.writing import (
@@ -296,48 +294,6 @@ class LogConformance:
     def test_an_unknown_stream_is_at_version_0(self, log: Log) -> None:
         log.append(request(write("job/a", 0, 3)))
         assert (3, 0) == (log.version("job/a"), log.version("job/b"))
-
-    # -- content
-
-    def test_content_is_kept_with_the_event_that_names_it(self, log: Log) -> None:
-        log.append(logged("fire/a", b"line 1\n"))
-        assert b"line 1\n" == log.content(digest_of(b"line 1\n"))
-        assert log.content(digest_of(b"line 2\n")) is None
-
-    def test_one_content_may_be_named_often(self, log: Log) -> None:
-        log.append(logged("fire/a", b"same"))
-        log.append(logged("fire/b", b"same"))
-        assert b"same" == log.content(digest_of(b"same"))
-
-    def test_content_of_a_refused_request_is_not_kept(self, log: Log) -> None:
-        with pytest.raises(VersionConflict):
-            log.append(logged("fire/a", b"lost", expected=3))
-        assert log.content(digest_of(b"lost")) is None
-
-    def test_content_under_a_wrong_digest_is_refused(self, log: Log) -> None:
-        with pytest.raises(BadInput, match="has another digest"):
-            log.append(request(write("fire/a", 0), contents={digest_of(b"a"): b"b"}))
-
-    def test_content_that_is_too_large_is_refused(self, log: Log) -> None:
-        with pytest.raises(BadInput, match="RESULT_BYTES_MAX"):
-            log.append(logged("fire/a", bytes(RESULT_BYTES_MAX + 1)))
-
-    def test_erased_content_is_gone_and_the_log_still_verifies(self, log: Log) -> None:
-        log.append(logged("fire/a", b"secret"))
-        assert log.erase(digest_of(b"secret"))
-        assert log.content(digest_of(b"secret")) is None
-        assert log.verify().fault is None
-
-    def test_what_is_not_there_cannot_be_erased(self, log: Log) -> None:
-        assert not log.erase(digest_of(b"secret"))
-        log.append(logged("fire/a", b"secret"))
-        assert [True, False] == [log.erase(digest_of(b"secret")) for _ in range(2)]
-
-    def test_erased_content_stands_again_when_it_is_named_again(self, log: Log) -> None:
-        log.append(logged("fire/a", b"ok"))
-        log.erase(digest_of(b"ok"))
-        log.append(logged("fire/b", b"ok"))
-        assert b"ok" == log.content(digest_of(b"ok"))
 
     # -- verification
 

@@ -14,7 +14,7 @@ from scheduler.log.sqlite import SqliteLog
 from scheduler.model.content import digest_of
 from scheduler.model.errors import StaleEpoch, StorageFailed
 from tests.scheduler.log.seams import Gate, Seam, watched
-from tests.scheduler.log.writing import StillClock, logged, new_log, one, plainly
+from tests.scheduler.log.writing import StillClock, erasing, logged, new_log, one, plainly
 
 
 @pytest.fixture
@@ -151,11 +151,44 @@ def test_reading_goes_on_when_writing_has_ended(log: SqliteLog, seam: Seam) -> N
 def test_an_erasure_fails_with_its_batch(log: SqliteLog, seam: Seam) -> None:
     log.append(logged("fire/a", b"secret"))
     seam.fail("COMMIT", sqlite3.SQLITE_FULL)
-    with pytest.raises(StorageFailed):
-        log.erase(digest_of(b"secret"))
+    failure_of(log.submit(erasing(b"secret")))
     seam.mend()
     assert b"secret" == log.content(digest_of(b"secret"))
-    assert log.erase(digest_of(b"secret"))
+    log.append(erasing(b"secret"))
+    assert log.content(digest_of(b"secret")) is None
+
+
+def test_a_purge_that_fails_is_told_and_tried_again(log: SqliteLog, seam: Seam) -> None:
+    log.append(logged("fire/a", b"secret"))
+    log.append(erasing(b"secret"))
+    seam.fail("COMMIT", sqlite3.SQLITE_FULL)
+    with pytest.raises(StorageFailed, match="Disk full"):
+        log.purge()
+    seam.mend()
+    assert 1 == log.purge()
+    assert Appended(4, 4) == log.append(one("fire/b"))
+
+
+def test_a_purge_whose_sync_fails_ends_all_writing(log: SqliteLog, seam: Seam) -> None:
+    log.append(logged("fire/a", b"secret"))
+    log.append(erasing(b"secret"))
+    seam.fail("COMMIT", sqlite3.SQLITE_IOERR)
+    with pytest.raises(StorageFailed):
+        log.purge()
+    seam.mend()
+    with pytest.raises(StorageFailed, match="until a restart"):
+        log.purge()
+    failure_of(log.submit(one("fire/b")))
+
+
+def test_a_purge_finds_another_writer(log: SqliteLog) -> None:
+    log.append(logged("fire/a", b"secret"))
+    log.append(erasing(b"secret"))
+    other = SqliteLog.open(log.path, clock_ns=StillClock())
+    other.append(one("fire/b"))
+    other.close()
+    with pytest.raises(StaleEpoch):
+        log.purge()
 
 
 def test_a_defect_of_the_writer_leaves_nobody_waiting(log: SqliteLog, seam: Seam) -> None:

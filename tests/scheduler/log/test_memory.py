@@ -7,13 +7,14 @@ import pytest
 from scheduler.log.contract import Log, Write
 from scheduler.log.memory import MemoryLog
 from tests.scheduler.log.conformance import LogConformance
+from tests.scheduler.log.content_conformance import RETENTION, ContentConformance
 from tests.scheduler.log.writing import CREATED, StillClock, one, request
 
 
-class TestMemoryLog(LogConformance):
+class TestMemoryLog(LogConformance, ContentConformance):
     @pytest.fixture
     def log(self, clock: StillClock) -> Iterator[Log]:
-        log = MemoryLog(clock)
+        log = MemoryLog(clock, retention=RETENTION)
         log.append(request(Write("system", 0, [CREATED])))
         yield log
         log.close()

@@ -21,6 +21,7 @@ from scheduler.model.errors import (
     Unreachable,
 )
 from tests.scheduler.log.conformance import LogConformance
+from tests.scheduler.log.content_conformance import RETENTION, ContentConformance
 from tests.scheduler.log.seams import storage_error, watched
 from tests.scheduler.log.writing import (
     CREATED,
@@ -35,10 +36,11 @@ from tests.scheduler.log.writing import (
 )
 
 
-class TestSqliteLog(LogConformance):
+class TestSqliteLog(LogConformance, ContentConformance):
     @pytest.fixture
     def log(self, log_path: Path, clock: StillClock) -> Iterator[Log]:
-        log = new_log(log_path, clock)
+        new_log(log_path, clock).close()
+        log = SqliteLog.open(log_path, clock_ns=clock, retention=RETENTION)
         yield log
         log.close()
 
@@ -146,7 +148,7 @@ def test_who_only_reads_cannot_write(closed: Path) -> None:
     with pytest.raises(Unreachable, match="opened for reading only"):
         reader.append(one("fire/c"))
     with pytest.raises(Unreachable, match="opened for reading only"):
-        reader.erase("00")
+        reader.purge()
     reader.close()
     with pytest.raises(Unreachable, match="closed"):
         reader.read()

@@ -9,7 +9,13 @@ from scheduler.log.contract import Meta, Request, Write
 from scheduler.log.schema import Connect, connect
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.content import Contents, digest_of
-from scheduler.model.events import AnyEvent, AttemptLogged, AttemptStarted, LogCreated
+from scheduler.model.events import (
+    AnyEvent,
+    AttemptLogged,
+    AttemptStarted,
+    ContentErased,
+    LogCreated,
+)
 from scheduler.model.jobs import RunId
 
 CREATED = LogCreated(identity="c0ffee", horolog="1.0.0")
@@ -56,6 +62,20 @@ def logged(stream: str, content: bytes, expected: int = 0) -> Request:
         run=RUN, attempt=1, digest=digest, size=len(content), head="", lines=1
     )
     return request(Write(stream, expected, [event]), contents={digest: content})
+
+
+def output(stream: str, content: bytes) -> Request:
+    """Return a request whose event names `content` as output."""
+    named = logged(stream, content)
+    return named._replace(contents={}, outputs=named.contents)
+
+
+def erasing(*contents: bytes, expected: int | None = None) -> Request:
+    """Return a request that erases contents; `expected` is the version of a stream of its own."""
+    digests = tuple(map(digest_of, contents))
+    event = ContentErased(digests=digests, count=len(digests))
+    stream = f"erased/{digests[0]}"
+    return Request([Write(stream, expected or 0, [event])], META, erased=digests)
 
 
 def new_log(

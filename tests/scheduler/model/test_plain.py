@@ -11,7 +11,6 @@ from scheduler.model.content import Payload
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import Definition, Retry
 from scheduler.model.plain import read_changes, read_definition, write_definition
-from scheduler.model.plain_inputs import read_input
 from scheduler.model.schedules import Cron, Interval, Manual, Once
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -34,6 +33,8 @@ FULL = {
     "on_crash": "hold",
     "isolation": "process",
     "private": False,
+    "on_success": "job:the next one",
+    "on_failure": "service:api.alert",
     "labels": {"team": "sales"},
     "description": "the report",
     "owner": "ben",
@@ -76,6 +77,8 @@ def test_every_field_is_read() -> None:
         start_deadline=timedelta(hours=1),
         on_crash="hold",
         isolation="process",
+        on_success="job:the next one",
+        on_failure="service:api.alert",
         labels={"team": "sales"},
         description="the report",
         owner="ben",
@@ -196,13 +199,15 @@ definitions = st.builds(
     catch_up_window=st.none() | st.integers(1, 10**9).map(lambda s: timedelta(seconds=s)),
     retry=st.builds(Retry, max_attempts=st.integers(1, 9), factor=st.floats(1, 1_000)),
     private=st.just(False),
+    on_success=st.none() | st.sampled_from(["job:the next one", "service:api.alert"]),
+    on_failure=st.none() | st.just("job:report it"),
     labels=st.dictionaries(st.text("ab", min_size=1, max_size=3), st.text("xy z", max_size=5)),
     description=st.text("ab\n", max_size=5),
 )
 
 
 @given(definitions, st.booleans())
-def test_what_is_written_is_read_as_the_same(definition: Definition, is_full: bool) -> None:  # noqa: FBT001  # drawn
+def test_what_is_written_is_read_as_the_same(definition: Definition, is_full: bool) -> None:  # noqa: FBT001  # drawn by Hypothesis
     written = write_definition(definition, is_full=is_full)
     assert (definition, {}) == read_definition(written, now=NOW, timezone="America/New_York")
 
@@ -220,13 +225,6 @@ def test_a_large_input_is_written_whole_when_its_bytes_are_at_hand() -> None:
     assert (definition, {}) == read_definition(
         write_definition(definition), now=NOW, timezone="UTC"
     )
-
-
-def test_a_private_input_is_kept_apart_from_the_definition() -> None:
-    definition, contents = read_definition(
-        {**LEAST, "input": "hush", "private": True}, now=NOW, timezone="UTC"
-    )
-    assert (definition.input, contents) == read_input("hush", "$.input", is_private=True)
 
 
 # -- changes
@@ -271,12 +269,6 @@ def test_labels_and_retry_are_changed_key_by_key() -> None:
     after = change(before, {"labels": {"a": None, "c": "3"}, "retry": {"max_attempts": 9}})
     assert {"b": "2", "c": "3"} == after.labels
     assert Retry(9, timedelta(seconds=1), 1.5, timedelta(minutes=1)) == after.retry
-
-
-def test_a_job_that_becomes_private_takes_its_input_out_of_the_definition() -> None:
-    before = read({**LEAST, "input": "hush"})
-    after, contents = read_changes(before, {"private": True}, now=NOW, timezone="UTC")
-    assert (after.input, contents) == read_input("hush", "$.input", is_private=True)
 
 
 def test_an_input_that_is_content_stays_that_content_when_others_change() -> None:

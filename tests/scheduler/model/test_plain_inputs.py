@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.model.content import Payload, digest_of
+from scheduler.model.content import Payload, digest_of, payload_of
 from scheduler.model.errors import BadInput
 from scheduler.model.limits import INLINE_BYTES_MAX, INPUT_BYTES_MAX
 from scheduler.model.plain_inputs import read_input, write_input
@@ -51,10 +51,10 @@ def test_content_whose_bytes_are_elsewhere_is_written_by_its_digest_and_read_bac
     assert (payload, {}) == read_input(write_input(payload), "$.input")
 
 
-def test_a_private_input_is_content_at_any_size_and_shows_nothing_of_itself() -> None:
-    payload, contents = read_input("secret", "$.input", is_private=True)
-    assert Payload(digest=digest_of(b"secret"), size=6) == payload
-    assert {digest_of(b"secret"): b"secret"} == contents
+def test_a_private_input_whose_bytes_are_at_hand_is_written_without_its_salt() -> None:
+    payload, contents = payload_of("[1]", kind="json", salt=b"0123456789abcdef")
+    assert [1] == write_input(payload, contents.get)
+    assert (payload, {}) == read_input(write_input(payload), "$.input")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,7 @@ def test_a_private_input_is_content_at_any_size_and_shows_nothing_of_itself() ->
         ({"$content": 5}, "$.input.$content: names no content: "),
         ({"$content": {"kind": "text"}}, "$.input.$content: names no content: a digest"),
         ({"$content": {"digest": "x", "sise": 1}}, "$.input.$content: names no content: "),
+        ({"$content": {"digest": "x"}}, "$.input.$content: names no content: a digest"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_where_it_stands(value: object, told: str) -> None:

@@ -61,6 +61,34 @@ def test_a_service_has_the_name_of_a_service(service: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("field", ["on_success", "on_failure"])
+@pytest.mark.parametrize(
+    ("callback", "why"),
+    [
+        ("report", '"report" names neither a job nor a service.'),
+        ("", '"" names neither a job nor a service.'),
+        ("Job:report", '"Job:report" names neither a job nor a service.'),
+        ("http://example.com", '"http://example.com" names neither a job nor a service.'),
+        ("job:", "is empty."),
+        ("job: report", '" report" begins or ends with a space.'),
+        ("service:", "is empty."),
+        ("service:Api", '"Api" is no name of a service.'),
+    ],
+)
+def test_a_callback_names_a_job_or_a_service(field: str, callback: str, why: str) -> None:
+    assert [f"$.{field}: {why}"] == told(replace(SOUND, **{field: callback}))
+
+
+@pytest.mark.parametrize("callback", ["job:the next: one", "job:日次", "service:api.alert"])
+def test_a_callback_may_be_any_job_or_service(callback: str) -> None:
+    assert [] == told(replace(SOUND, on_success=callback, on_failure=callback))
+
+
+def test_a_callback_without_its_kind_is_told_how_to_write_it() -> None:
+    [problem] = problems_of(replace(SOUND, on_success="report"))
+    assert 'Write "job:report" or "service:report"' == problem.hint
+
+
 @pytest.mark.parametrize("service", ["a", "api.scheduler.sync", "x-1_2.y", "x" * 128])
 def test_a_service_name_is_lower_case_dotted(service: str) -> None:
     assert [] == told(replace(SOUND, service=service))

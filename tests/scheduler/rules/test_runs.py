@@ -79,6 +79,21 @@ def test_output_is_kept_before_the_outcome_that_brought_it() -> None:
     story.then(Fact(stream("10:05"), logged), succeeded("10:05"))
 
 
+def test_the_event_of_a_private_jobs_output_shows_nothing_of_it() -> None:
+    story = given(
+        registered(EVERY_5, at="10:00", private=True), planned("10:05"), attempt_started("10:05")
+    ).when(outcome("10:05", output=Output("order of Jan", lines=1)), now="10:06")
+    logged = e.AttemptLogged(
+        run=run("10:05"),
+        attempt=1,
+        digest=digest_of(b"order of Jan"),
+        size=12,
+        head="",
+        lines=1,
+    )
+    story.then(Fact(stream("10:05"), logged), succeeded("10:05"))
+
+
 def test_outcomes_told_together_are_recorded_in_one_answer() -> None:
     given(
         registered(EVERY_5, at="10:00", overlap="allow"),

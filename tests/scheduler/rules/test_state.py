@@ -4,7 +4,6 @@ import pytest
 
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
-from scheduler.model.events import EVENT_TYPES
 from scheduler.model.jobs import Definition
 from scheduler.rules.facts import Fact
 from scheduler.rules.state import JobState, RunState, evolve_job, evolve_run
@@ -181,12 +180,3 @@ def test_a_run_is_planned_once() -> None:
         run_after(planned("10:05"))
     with pytest.raises(ImpossibleHistory, match="planned twice"):
         given(registered(EVERY_5, at="10:00"), planned("10:05"), planned("10:05"))
-
-
-def test_every_event_concerns_a_job_a_run_or_the_whole() -> None:
-    of_a_run = {kind.__struct_config__.tag for kind in e.RunEvent.__args__}
-    of_a_job = {"job-defined", "job-revised", "job-renamed", "job-paused", "job-resumed"}
-    of_a_job |= {"job-removed", "job-exhausted", "fires-skipped"}
-    of_the_whole = {"log-created", "system-started", "system-stopped", "system-paused"}
-    of_the_whole |= {"system-resumed", "clock-jumped", "clock-accepted"}
-    assert of_a_run | of_a_job | of_the_whole == set(EVENT_TYPES)

@@ -98,6 +98,21 @@ class Desk:
         assert 0 == printed.code, printed.err
         return printed
 
+    def definition(self, job: str) -> dict[str, object]:
+        """Return a job's whole definition, in plain form."""
+        shown = self.done("job", "show", job, "--json=definition").json["definition"]
+        assert isinstance(shown, dict)
+        return shown
+
+    @property
+    def head(self) -> int:
+        """The last position of the log."""
+        log = SqliteLog.open(self.db, unowned=True)
+        try:
+            return log.head().position
+        finally:
+            log.close()
+
     @contextmanager
     def serving(self) -> Iterator[History]:
         """Be the server for a moment: the rules, moved by hand, write the log."""

@@ -202,3 +202,62 @@ def test_a_reason_stands_in_the_event_of_each_job(desk: Desk) -> None:
     for position in ("2", "3"):
         event = desk.done("log", "show", position, "--json=reason").json
         assert "release 7" == event["reason"]
+
+
+def test_a_private_input_that_is_declared_again_changes_nothing(desk: Desk) -> None:
+    text = MANUAL + 'private = true\ninput = "the key"\n'
+    apply(desk, text)
+    assert {"a": "unchanged"} == actions(desk, text)
+
+
+def test_a_private_input_is_shown_to_nobody(desk: Desk) -> None:
+    apply(desk, MANUAL + 'private = true\ninput = "the key"\n')
+    printed = apply(desk, MANUAL + 'private = true\ninput = "the new key"\n', "--json=changes")
+    assert "(private)" in printed.out
+    assert "key" not in printed.out
+
+
+CHAIN = """
+[jobs.fetch]
+service = "a.ok"
+schedule = { cron = "0 9 * * *" }
+on_success = "job:store"
+
+[jobs.store]
+service = "b.ok"
+schedule = { kind = "none" }
+on_success = "job:tell"
+on_failure = "job:tell"
+
+[jobs.tell]
+service = "a.ok"
+schedule = { kind = "none" }
+"""
+
+
+def test_jobs_that_others_call_back_are_added_before_these(desk: Desk) -> None:
+    assert {"tell": "add", "store": "add", "fetch": "add"} == actions(desk, CHAIN)
+    assert ["fetch", "store", "tell"] == jobs(desk)
+    assert {"tell": "unchanged", "store": "unchanged", "fetch": "unchanged"} == actions(desk, CHAIN)
+
+
+def test_a_dry_run_does_not_miss_jobs_that_the_file_itself_adds(desk: Desk) -> None:
+    printed = apply(desk, CHAIN, "--dry-run", "--json")
+    assert (0, [None, None, None]) == (printed.code, [row["error"] for row in printed.json])
+    assert [] == jobs(desk)
+
+
+def test_a_file_whose_jobs_call_one_another_in_a_circle_is_told_so(desk: Desk) -> None:
+    circle = CHAIN + 'on_success = "job:fetch"\n'
+    printed = apply(desk, circle)
+    assert 2 == printed.code
+    assert "there is no job" in printed.err
+
+
+def test_a_file_that_calls_back_a_service_which_nobody_defines_is_refused_whole(
+    desk: Desk,
+) -> None:
+    printed = apply(desk, CHAIN + 'on_failure = "service:no.such"\n')
+    assert 2 == printed.code
+    assert 'jobs.tell.on_failure: no service "no.such"' in printed.err
+    assert [] == jobs(desk)

@@ -7,6 +7,7 @@ import click
 import pytest
 
 from tests.tools.cli.desk import Desk
+from tools.cli.given import VerbCommand
 from tools.cli.policies import POLICIES
 from tools.cli.verbs import GROUPS, NOUNS, VERBS, Verb
 
@@ -71,3 +72,29 @@ def test_every_noun_gathers_verbs() -> None:
     assert {noun.name for noun in NOUNS} == {
         verb.name.split()[0] for verb in VERBS if " " in verb.name
     }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("job", "add", "o", "a.ok", "--every", "5m"),
+        ("job", "edit", "held", "--timeout", "5m"),
+        ("job", "pause", "held"),
+        ("job", "pause", "--all"),
+        ("job", "resume", "held"),
+        ("job", "resume", "--all"),
+        ("job", "rename", "held", "freed"),
+        ("run", "start", "held"),
+        ("clock", "accept"),
+        ("job", "remove", "held"),
+    ],
+    ids=" ".join,
+)
+def test_a_writing_verb_answers_with_the_fields_it_is_checked_for(
+    desk: Desk, words: tuple[str, ...]
+) -> None:
+    desk.done("job", "add", "held", "a.ok", "--manual")
+    (verb,) = [verb for verb in VERBS if words[:2] == tuple(verb.name.split())]
+    command = command_of(verb)
+    assert isinstance(command, VerbCommand)
+    assert set(command.fields) == set(desk.done(*words, "--json").json)

@@ -256,3 +256,28 @@ def test_an_encoding_without_our_letters_shows_escapes(bare_desk: Desk) -> None:
     )
     assert 2 == done.returncode
     assert b"M\\xe4rs" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("job", "add", "o", "a.ok", "--every", "5m"),
+        ("job", "edit", "held", "--timeout", "5m"),
+        ("job", "pause", "held"),
+        ("job", "pause", "--all"),
+        ("job", "resume", "held"),
+        ("job", "resume", "--all"),
+        ("job", "rename", "held", "freed"),
+        ("run", "start", "held"),
+        ("clock", "accept"),
+        ("job", "remove", "held"),
+    ],
+    ids=" ".join,
+)
+def test_a_field_that_is_not_in_the_answer_is_refused_before_anything_is_stored(
+    desk: Desk, words: tuple[str, ...]
+) -> None:
+    desk.done("job", "add", "held", "a.ok", "--manual")
+    assert 2 == desk(*words, "--json=nothing").code
+    assert 2 == desk(*words, "--json", "--csv").code
+    assert 2 == desk.head

@@ -9,7 +9,8 @@ import pytest
 from scheduler.model.errors import BadInput
 from tools.cli import output
 from tools.cli.call import Call
-from tools.cli.output import Shape, cell, json_text, safe, show_record, show_rows
+from tools.cli.harmless import json_text, safe
+from tools.cli.output import Shape, cell, show_record, show_rows
 
 SHAPE = Shape(("name", "at", "lasted", "count", "labels"), ("name", "at", "count"))
 ROW: dict[str, object] = {

@@ -63,7 +63,7 @@ def served(bare_desk: Desk) -> Iterator[Desk]:
 def test_waiting_for_a_run_ends_with_it(served: Desk) -> None:
     notes = served.done("job", "add", "ok", "a.ok", "--manual", "--json=notes").json
     assert {"notes": []} == notes
-    printed = served.done("run", "start", "ok", "--wait")
+    printed = served.done("run", "start", "ok", "--wait", "--timeout", "60s")
     run = printed.out.strip()
     assert f"Run {run} succeeded after " in printed.err
     assert "succeeded" == served.done("run", "show", run, "--json=status").json["status"]
@@ -71,7 +71,7 @@ def test_waiting_for_a_run_ends_with_it(served: Desk) -> None:
 
 def test_waiting_for_a_run_that_fails_is_exit_code_6(served: Desk) -> None:
     served.done("job", "add", "bad", "a.bad", "--manual")
-    printed = served("run", "start", "bad", "--wait", "--json=status")
+    printed = served("run", "start", "bad", "--wait", "--timeout", "60s", "--json=status")
     assert (6, "failed") == (printed.code, printed.json["status"])
     assert "failed: ValueError: no data" in printed.err
 
@@ -112,9 +112,17 @@ def test_a_file_is_applied_by_the_server(served: Desk) -> None:
     assert 700 == len(served.done("job", "list", "--json=job").json)
 
 
+def test_a_dry_run_stores_nothing_when_a_server_answers(served: Desk) -> None:
+    text = '[jobs.a]\nservice = "a.ok"\nschedule = { kind = "none" }\n'
+    (served.folder / "one.toml").write_text(text)
+    rows = served.done("apply", "one.toml", "--dry-run", "--json").json
+    assert ["job-defined"] == [event["type"] for event in rows[0]["events"]]
+    assert [] == served.done("job", "list", "--json").json
+
+
 def test_views_are_verified_while_a_server_keeps_them(served: Desk) -> None:
     served.done("job", "add", "ok", "a.ok", "--manual")
-    served.done("run", "start", "ok", "--wait")
+    served.done("run", "start", "ok", "--wait", "--timeout", "60s")
     served.done("projection", "verify", "--all")
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from scheduler.executor.owner import acquire, who_owns
 from tests.tools.cli.desk import Desk
+from tools import serving as serving_module
 from tools.serving import Served
-from tools.settings import read_settings
+from tools.settings import Settings, read_settings
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def test_the_status_of_a_server_is_told(desk: Desk) -> None:
         printed = desk.done("status")
         value = desk.done("status", "--json").json
     assert f"{served.log.path}: served by pid {os.getpid()} on " in printed.out
-    assert "epoch 1, 0 jobs, 2 services" in printed.out
+    assert "epoch 1, 0 jobs, 9 services" in printed.out
     assert (True, os.getpid(), None) == (value["serving"], value["pid"], value["fault"])
 
 
@@ -196,3 +197,53 @@ def test_a_failure_is_the_doctors_exit_code(desk: Desk) -> None:
 def test_the_doctor_of_no_log_says_how_to_make_one(bare_desk: Desk) -> None:
     printed = bare_desk("doctor")
     assert (9, True) == (printed.code, '"horolog init" makes one here' in printed.out)
+
+
+# -- where serve listens
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "expected"),
+    [
+        ((), "", ("127.0.0.1:8321", None)),
+        ((), '[http]\nlisten = "none"\nprobe_listen = "a:1"\n', ("none", "a:1")),
+        (("--listen", "b:2"), '[http]\nlisten = "a:1"\n', ("b:2", None)),
+        (("--probe-listen", "none"), '[http]\nprobe_listen = "a:1"\n', ("127.0.0.1:8321", "none")),
+    ],
+)
+def test_serve_listens_where_it_is_told_and_else_where_the_settings_say(
+    words: tuple[str, ...],
+    told: str,
+    expected: tuple[str, str | None],
+    bare_desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOROLOG_LISTEN")
+    with (bare_desk.folder / "horolog.toml").open("a") as settings:
+        settings.write(told)
+    asked: list[tuple[str | None, str | None]] = []
+
+    def serve(settings: Settings) -> int:
+        asked.append((settings.listen, settings.probe_listen))
+        return 0
+
+    monkeypatch.setattr(serving_module, "serve", serve)
+    bare_desk.done("serve", *words)
+    assert [expected] == asked
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--listen", "8321"), '--listen: got "8321" instead of HOST:PORT'),
+        (("--listen", "0.0.0.0:0"), "Refusing to listen on 0.0.0.0:0: there are no tokens"),
+        (("--listen", "none", "--probe-listen", "x"), '--probe-listen: got "x"'),
+    ],
+)
+def test_serve_refuses_where_it_cannot_listen(
+    words: tuple[str, ...], told: str, bare_desk: Desk
+) -> None:
+    bare_desk.create()
+    printed = bare_desk("serve", *words)
+    assert 2 == printed.code
+    assert told in printed.err

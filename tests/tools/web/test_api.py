@@ -175,7 +175,7 @@ def test_a_private_input_is_not_in_the_answer(send: Send) -> None:
 def test_the_status_says_how_the_server_stands(send: Send, served: Served) -> None:
     define(send)
     value = send("GET", "/api/v1/status").value
-    assert (True, str(served.log.path), os.getpid(), 1, 1, None, 2, []) == (
+    assert (True, str(served.log.path), os.getpid(), 1, 1, None, 9, []) == (
         value["serving"],
         value["db"],
         value["pid"],

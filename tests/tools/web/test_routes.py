@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from scheduler.model import commands as c
-from scheduler.model.content import Contents
 from scheduler.model.errors import BadInput, NotFound
 from scheduler.model.jobs import Definition, JobId, RunId
 from scheduler.model.json_values import read_json
@@ -48,17 +47,29 @@ WISHES = (
     Wish(command=c.TriggerJob(job=JOB, run=RUN, input=LARGE), contents=LARGE_CONTENTS),
     Wish(command=c.CancelRun(run=RUN)),
     Wish(command=c.RetryRun(run=RUN)),
+    Wish(command=c.CallService(run=RUN, service="api.sync"), unchecked=True),
+    Wish(
+        command=c.CallService(
+            run=RUN,
+            service="api.sync",
+            input=LARGE,
+            timeout=timedelta(seconds=90),
+            isolation="process",
+        ),
+        contents=LARGE_CONTENTS,
+    ),
     Wish(command=c.ResolveRun(run=RUN, verdict="succeeded")),
     Wish(command=c.PauseSystem()),
     Wish(command=c.ResumeSystem(missed="latest")),
     Wish(command=c.AcceptClock()),
+    Wish(command=c.EraseContent(digests=("a" * 64, "b" * 64)), reason="asked to forget"),
+    Wish(command=c.NoteBackup(position=7, hash="ab" * 32, file="copy.db")),
 )
 GROUND = Ground(
     now=datetime(2026, 3, 1, 12, tzinfo=UTC),
     timezone="UTC",
     new_id=lambda: FRESH,
     resolve=lambda kind, name: name,
-    is_private=lambda job: False,
 )
 
 
@@ -81,12 +92,13 @@ def test_a_wish_arrives_as_it_was_sent(wish: Wish) -> None:
 
 @pytest.mark.parametrize("wish", WISHES, ids=lambda wish: type(wish.command).__name__)
 def test_a_wish_arrives_in_a_batch_as_it_was_sent(wish: Wish) -> None:
-    entry = over_the_wire(entry_of(replace(wish, key="key-1")))
-    assert msgspec.structs.replace(wish, key="key-1") == wish_of_entry(entry, "$[0]", GROUND)
+    for keyed in (wish, msgspec.structs.replace(wish, key="key-1")):
+        assert keyed == wish_of_entry(over_the_wire(entry_of(keyed)), "$[0]", GROUND)
 
 
 def test_every_wish_of_a_person_has_a_route_and_none_of_the_executors_has() -> None:
     own = {c.StartSystem, c.StopSystem, c.NoteClockJump, c.SettleRun, c.Tick, c.RecordOutcomes}
+    own |= {c.RecordStep, c.StartRun, c.NoteSettings, c.NoteServices, c.NoteRestore}
     assert set(get_args(c.AnyCommand)) - own == set(ROUTE_OF)
     assert {type(wish.command) for wish in WISHES} == set(ROUTE_OF)
     with pytest.raises(TypeError):
@@ -113,14 +125,6 @@ def test_what_a_person_leaves_out_is_made() -> None:
     assert (FRESH, "UTC") == (defined.job, getattr(defined.definition.schedule, "timezone", None))
     assert c.TriggerJob(job=JOB, run=RunId(FRESH)) == arrived(c.TriggerJob, None, job=JOB).command
     assert c.ResumeJob(job=JOB) == arrived(c.ResumeJob, {}, job=JOB).command
-
-
-def test_a_private_jobs_input_is_kept_apart() -> None:
-    ground = GROUND._replace(is_private=lambda job: job == JOB)
-    wish = wish_of(ROUTE_OF[c.TriggerJob], {"job": JOB}, {"input": "hush"}, ground)
-    expected: Contents
-    payload, expected = read_input("hush", "$.input", is_private=True)
-    assert (payload, expected) == (getattr(wish.command, "input", None), wish.contents)
 
 
 def test_names_are_looked_up() -> None:
@@ -166,6 +170,11 @@ def test_a_name_that_nobody_bears_is_not_found() -> None:
         (c.TriggerJob, {"run": 5}, "$.run: got 5 instead of a text."),
         (c.TriggerJob, {"input": "a\0"}, "$.input: the text holds a NUL character."),
         (c.ResolveRun, {}, "$.verdict: is missing."),
+        (c.EraseContent, {}, "$.digests: is missing."),
+        (c.EraseContent, {"digests": "a"}, '$.digests: got "a" instead of a list'),
+        (c.EraseContent, {"digests": ["a"]}, '$.digests[0]: "a" is no digest'),
+        (c.EraseContent, {"digests": [5]}, "$.digests[0]: 5 is no digest"),
+        (c.EraseContent, {"digests": ["a" * 64] * 4_501}, "$.digests: has 4,501; at most 4,500"),
         (
             c.ResolveRun,
             {"verdict": "fine"},

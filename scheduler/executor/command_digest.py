@@ -1,0 +1,37 @@
+"""By what a repeated command is known: the digest that its key is kept with.
+
+Left out is what is random: ids made for this try, and what stands for a private input. So a private
+input sent again under the same key is taken for the same, which it is unless somebody errs; the
+envelope may not hold what would confirm a guess at it.
+"""
+
+import msgspec
+from msgspec.structs import replace
+
+from scheduler.model import commands as c
+from scheduler.model.content import Payload, digest_of
+from scheduler.model.jobs import Definition, JobId, RunId
+
+
+def digest_of_command(command: c.AnyCommand) -> str:
+    """Return the digest by which a repeated command is known."""
+    match command:
+        case c.DefineJob(definition=definition):
+            command = replace(command, job=JobId(""), definition=comparable(definition))
+        case c.ReviseJob(definition=definition):
+            command = replace(command, definition=comparable(definition))
+        case c.TriggerJob(input=given) | c.CallService(input=given):
+            command = replace(command, run=RunId(""), input=without_salt(given))
+    return digest_of(msgspec.json.encode(command))
+
+
+def comparable(definition: Definition) -> Definition:
+    """Return the definition with nothing random in it."""
+    return replace(definition, input=without_salt(definition.input))
+
+
+def without_salt(payload: Payload | None) -> Payload | None:
+    """Return a payload that is the same whatever its salt is."""
+    if payload is None or not payload.salted:
+        return payload
+    return replace(payload, digest=None)

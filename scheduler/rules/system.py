@@ -1,0 +1,36 @@
+"""What is true of the whole, and `evolve_system`: the one meaning of its events."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from scheduler.model import events as e
+from scheduler.rules.state import Resumption, not_beyond
+
+
+class SystemState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """What is true of the whole: the executor's epoch, and the pause of everything."""
+
+    identity: str = ""
+    epoch: int = 0
+    running: bool = False  # the epoch has started and not stopped in order
+    paused: bool = False
+    resumption: Resumption | None = None
+
+
+def evolve_system(state: SystemState, event: e.AnyEvent) -> SystemState:
+    """Return the whole after `event`."""
+    match event:
+        case e.LogCreated(identity=identity):
+            return replace(state, identity=identity)
+        case e.SystemStarted(epoch=epoch):
+            return replace(state, epoch=epoch, running=True)
+        case e.SystemStopped():
+            return replace(state, running=False)
+        case e.SystemPaused() | e.LogRestored():
+            return replace(state, paused=True)
+        case e.SystemResumed(at=at, missed=missed):
+            return replace(state, paused=False, resumption=Resumption(at, missed))
+        case e.ClockAccepted(at=at):
+            return replace(state, resumption=not_beyond(state.resumption, at))
+        case _:
+            return state

@@ -1,0 +1,1 @@
+"""The demo: real servers, a scheduler that is really killed, figures that were measured."""

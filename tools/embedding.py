@@ -1,0 +1,251 @@
+"""`Horolog`: a scheduler inside a program of the user's own.
+
+    from horolog import Horolog, every, service
+
+    @service("greet")
+    def greet(ctx):
+        print("hello")
+
+    horolog = Horolog("horolog.db")
+    horolog.add("greeting", "greet", every("5s"))
+    horolog.serve()
+
+It is the same log, the same rules and the same server as the command's; `horolog status`, `why` and
+all else work beside it. Calls wait for the disk; from a coroutine use those that begin with `a`.
+Services are those registered in this program, and no global is kept but that registry.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from scheduler.executor.clock import Clock, SystemClock
+from scheduler.model import commands as c
+from scheduler.model.errors import Conflict
+from scheduler.model.jobs import Definition, JobId, Missed, RunId
+from scheduler.model.limits import SLOTS_DEFAULT
+from scheduler.model.plain import read_changes, read_definition
+from scheduler.model.schedules import Manual, Schedule
+from tools.app import create, open_reading, open_wishes
+from tools.in_python import changed, written
+from tools.settings import Settings
+
+Value = TypeVar("Value")
+MANUAL = Manual()
+
+
+class Horolog:
+    """One log, and on request the server that runs its jobs; safe to use from any thread."""
+
+    def __init__(
+        self,
+        db: str | Path = "horolog.db",
+        *,
+        timezone: str = "UTC",
+        slots: int = SLOTS_DEFAULT,
+        connections: Mapping[str, Mapping[str, object]] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Open the log, making it when there is none.
+
+        `connections`: as the tables of a settings file, by name.
+        Raises: BadInput; Unreachable, when there is a file that is no log, or no way to make one.
+        """
+        from services.connections.reading import read_connections
+
+        self.clock = clock or SystemClock()
+        self.settings = Settings(
+            db=Path(db),
+            timezone=timezone,
+            slots=slots,
+            connections=read_connections(connections or {}),
+        )
+        self._reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._serving: threading.Thread | None = None
+        if not self.settings.db.exists():
+            with suppress(Conflict):  # another program made it in the meantime
+                create(self.settings.db, self.clock)
+
+    # -- jobs
+
+    def add(
+        self, name: str, service: str, schedule: Schedule = MANUAL, **policies: object
+    ) -> JobId:
+        """Define a job, or edit the one of this name; one that stands so already is left alone.
+
+        `policies` are the fields of a job, as everywhere: `overlap="allow"`, `timeout="5m"`,
+        `retry={"max_attempts": 3}`, `input={...}`. Returns: the job's id. Raises: BadInput.
+        """
+        now = self.clock.now()
+        shape = Definition(name=name, service=service, schedule=schedule)
+        definition, contents = read_definition(
+            written(shape, policies), now=now, timezone=self.settings.timezone
+        )
+        command = c.DefineJob(job=JobId(self.clock.new_id()), definition=definition, replace=True)
+        with open_wishes(self.settings, clock=self.clock) as wishes:
+            wishes.ask(command, contents=contents)
+        return self._id_of(name)
+
+    def edit(self, job: str, **changes: object) -> None:
+        """Change what is named of a job's definition. Raises: NotFound, BadInput."""
+        row = self.job(job)
+        definition, contents = read_changes(
+            row.definition, changed(changes), now=self.clock.now(), timezone=self.settings.timezone
+        )
+        self._ask(c.ReviseJob(job=row.job_id, definition=definition), contents)
+
+    def pause(self, job: str) -> None:
+        """Stop deciding for a job."""
+        self._ask(c.PauseJob(job=self._id_of(job)))
+
+    def resume(self, job: str, *, missed: Missed = "skip") -> None:
+        """Decide for a job again; `missed` says what becomes of the fire times of its pause."""
+        self._ask(c.ResumeJob(job=self._id_of(job), missed=missed))
+
+    def remove(self, job: str) -> None:
+        """Remove a job for good; its history stays."""
+        self._ask(c.RemoveJob(job=self._id_of(job)))
+
+    def trigger(self, job: str, input: object = None) -> RunId:  # the field's own name
+        """Run a job now. Returns: the run's id. Raises: Conflict, when overlap forbids it."""
+        from scheduler.model.plain_inputs import read_input
+
+        given, contents = (None, {}) if input is None else read_input(input, "$.input")
+        run = RunId(self.clock.new_id())
+        self._ask(c.TriggerJob(job=self._id_of(job), run=run, input=given), contents)
+        return run
+
+    # -- reading
+
+    def jobs(self) -> list[Any]:
+        """Return the jobs that are not removed, by name."""
+        from projections.read_jobs import jobs
+
+        return self._read(jobs)
+
+    def job(self, name_or_id: str) -> Any:  # noqa: ANN401  # a row of the views
+        """Return one job. Raises: NotFound."""
+        from projections.read_jobs import job
+
+        return self._read(lambda views: job(views, name_or_id))
+
+    def runs(self, job: str | None = None) -> list[Any]:
+        """Return the runs, of all jobs or of one, newest first."""
+        from projections.read_runs import runs
+
+        job_id = None if job is None else self._id_of(job)
+        return self._read(lambda views: runs(views, job=job_id))
+
+    def misses(self) -> list[Any]:
+        """Return the windows of fire times that did not become runs."""
+        from projections.read_jobs import misses
+
+        return self._read(misses)
+
+    # -- serving
+
+    def start(self) -> None:
+        """Serve on threads of its own, until `stop`.
+
+        Raises: Conflict, when another process serves this log.
+        """
+        ready: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        if self._serving is not None:
+            raise Conflict("this Horolog is serving already")
+        self._serving = threading.Thread(
+            target=self._serve, args=(ready,), name="horolog", daemon=True
+        )
+        self._serving.start()
+        error = ready.get()
+        if error is not None:
+            self._serving.join()
+            self._serving = None
+            raise error
+
+    def stop(self) -> None:
+        """Let attempts end within their grace, and leave the log in order."""
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            self._reasons.put("stop")
+            serving.join()
+
+    def serve(self) -> None:
+        """Serve until `stop` is called from elsewhere, or Ctrl-C."""
+        self.start()
+        serving = self._serving
+        try:
+            while serving is not None and serving.is_alive():
+                serving.join(1.0)
+        finally:
+            self.stop()
+
+    async def aserve(self) -> None:
+        """Serve until the coroutine is cancelled; the caller's event loop stays free."""
+        await asyncio.to_thread(self.start)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.shield(asyncio.to_thread(self.stop))
+
+    async def aadd(
+        self, name: str, service: str, schedule: Schedule = MANUAL, **policies: object
+    ) -> JobId:
+        """Define a job or edit it, as `add` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.add, name, service, schedule, **policies)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.stop)
+
+    # -- the parts
+
+    def _serve(self, ready: "queue.SimpleQueue[BaseException | None]") -> None:
+        from tools.serving import Served
+
+        try:
+            served = Served(self.settings, self._reasons.put)
+        except BaseException as error:  # noqa: BLE001  # whoever starts it is told
+            ready.put(error)
+            return
+        ready.put(None)
+        try:
+            self._reasons.get()
+        finally:
+            served.stop()
+
+    def _ask(self, command: c.AnyCommand, contents: dict[str, bytes] | None = None) -> None:
+        with open_wishes(self.settings, clock=self.clock) as wishes:
+            wishes.ask(command, contents=contents)
+
+    def _read(self, question: Callable[[Any], Value]) -> Value:
+        with open_reading(self.settings) as reading:
+            return question(reading.views)
+
+    def _id_of(self, job: str) -> JobId:
+        found: JobId = self.job(job).job_id
+        return found
