@@ -15,6 +15,7 @@ from scheduler.executor.handle import Handle
 from scheduler.log.contract import Meta
 from scheduler.model import commands as c
 from scheduler.model import events as e
+from scheduler.model.content import Payload
 from scheduler.model.errors import Refused
 from scheduler.model.invocations import Outcome
 from scheduler.model.jobs import Definition, JobId, Retry, RunId
@@ -31,6 +32,7 @@ ME = Meta(actor="me")
 STAGES_MAX = 1_000
 
 EXPRESSIONS = ("*/5 * * * *", "0 * * * *", "*/20 1-3 * * *", "30 2 * * *", "15 9-17 * * 1-5")
+CALLBACKS = (None, None, None, None, None, "service:after", "service:after", "job:a")
 ZONES = ("UTC", "Europe/Warsaw", "America/New_York")
 
 
@@ -90,6 +92,8 @@ def definitions(draw: st.DrawFn) -> Definition:
         retry=retry,
         start_deadline=None if deadline is None else timedelta(seconds=deadline),
         on_crash=draw(st.sampled_from(("retry", "fail", "hold"))),
+        on_success=draw(st.sampled_from(CALLBACKS)),
+        on_failure=draw(st.sampled_from(CALLBACKS)),
     )
 
 
@@ -103,6 +107,8 @@ Action = Literal[
     "resume",
     "remove",
     "trigger",
+    "call",
+    "step",
     "cancel",
     "retry",
     "resolve",
@@ -113,7 +119,7 @@ Action = Literal[
     "accept-clock",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-OFTEN: tuple[Action, ...] = ("tick", "end", "end", "trigger", "retry", "resume", "resume-all") * 3
+OFTEN: tuple[Action, ...] = ("tick", "end", "end", "trigger", "step", "retry", "resume", "resume-all") * 3
 CLOCK: frozenset[Action] = frozenset({"set-back", "accept-clock"})
 DELAYS_S = (0, 1, 60, 61, 300, 300, 300, 600, 3_600, 3_600, 20_000, 90_000)
 
@@ -217,7 +223,7 @@ class Life:
     def _tell(self, facts: list[Fact] | tuple[Fact, ...]) -> None:
         self.told += facts
         for stream, event in facts:
-            if isinstance(event, e.RunPlanned):
+            if isinstance(event, e.RunPlanned | e.ServiceCalled):
                 self._streams[event.run] = stream
 
     # -- what fits the moment
@@ -240,8 +246,10 @@ class Life:
                 return c.ResumeSystem(missed=("skip", "latest", "all")[step.pick % 3])
             case "accept-clock":
                 return c.AcceptClock()
-            case "end":
-                return self._end(step.pick)
+            case "end" | "step":
+                return self._of_an_attempt(step)
+            case "call":
+                return c.CallService(run=RunId(self.clock.new_id()), service="called")
             case "cancel" | "retry" | "resolve":
                 return self._about_a_run(step)
             case _:
@@ -283,12 +291,22 @@ class Life:
                 verdicts = ("succeeded", "failed", "retry")
                 return c.ResolveRun(run=run, verdict=verdicts[step.pick % 3])
 
-    def _end(self, pick: int) -> c.AnyCommand | None:
-        """Have an attempt end, one way or another."""
+    def _of_an_attempt(self, step: Step) -> c.AnyCommand | None:
+        """Have an attempt finish a step, or end one way or another."""
         timetable = self.handle.timetable
         if not timetable.occupied:
             return None
+        pick = step.pick
         run = timetable.runs[list(timetable.occupied)[pick % len(timetable.occupied)]]
+        if step.action == "step":
+            result = Payload(kind="json", text="1") if pick % 2 else None
+            return c.RecordStep(
+                run=run.run,
+                attempt=run.attempt,
+                epoch=run.epoch,
+                name=f"step {pick % 5}",
+                result=result,
+            )
         return c.RecordOutcomes(outcomes=(outcome_of(run, pick),))
 
 

@@ -116,7 +116,12 @@ async def carry_out(
         )
         status = await process.wait()
     finally:
-        await ended(process.pid)
+        try:
+            await ended(process.pid)
+        finally:
+            # Who left the group may hold the pipes.
+            process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001  # no public way
+            await asyncio.sleep(0)  # what was closed is let go of in the loop's next turn
     if status != 0:
         cause = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         raise CommandFailed(f"{line[0]} {cause}" + (f": {err}" if err else ""))
@@ -156,8 +161,8 @@ async def ended(group: int) -> None:
         if signalled(group, signal.SIGTERM):
             with suppress(TimeoutError):
                 async with asyncio.timeout(END_GRACE.total_seconds() / 2):
-                    while signalled(group, 0):
-                        await asyncio.sleep(LOOK_S)  # noqa: ASYNC110  # no event tells of grandchildren
+                    while signalled(group, 0):  # noqa: ASYNC110  # no event tells of grandchildren
+                        await asyncio.sleep(LOOK_S)
     finally:
         signalled(group, signal.SIGKILL)  # also when nobody waits for the grace
 

@@ -1,13 +1,15 @@
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 import pytest
 
-from scheduler.model.invocations import Outcome, Report, StopReason
+from scheduler.model.invocations import Invocation, Outcome, Report, StepDone, StopReason
+from services.asking import Asked, Closed
 from services.attempts import Attempt, Attempts
 from services.context import Context
 from services.endings import raised, returned
 from services.registry import described
-from tests.services.making import invocation, unasked
+from tests.services.making import Desk, invocation, unasked
 
 SERVICE = described("service", lambda: None, file="f.py", line=1, module="m")
 
@@ -214,3 +216,40 @@ def test_attempts_of_one_run_are_told_apart(bench: Bench) -> None:
     assert [("run-2", "cancelled"), ("run-1", "succeeded")] == [
         (outcome.run, outcome.kind) for outcome in bench.told
     ]
+
+
+def step_of(attempt: Attempt) -> object:
+    assert attempt.context is not None
+    return attempt.context.step("fetch", lambda: "done")
+
+
+def test_what_an_attempt_asks_bears_its_invocation() -> None:
+    desk = Desk()
+    asked: list[object] = []
+
+    def answer(invoked: Invocation, step: Asked) -> Future[None]:
+        asked.append((invoked, step))
+        return desk(step)
+
+    attempt = Attempt(invocation(run="run-5"), SERVICE, lambda _: None, answer)
+    attempt.ask(StepDone(name="fetch", result=None))
+    assert [(invocation(run="run-5"), StepDone(name="fetch", result=None))] == asked
+
+
+def test_one_that_was_given_up_or_has_ended_begins_no_step(bench: Bench) -> None:
+    given_up = bench.begun(interruptible=False)
+    bench.stop("timeout")
+    with pytest.raises(Closed):
+        step_of(given_up)
+    bench.ends(given_up)
+    ended = bench.begun(interruptible=False)
+    bench.ends(ended)
+    with pytest.raises(Closed):
+        step_of(ended)
+
+
+def test_one_that_is_asked_to_end_may_finish_its_steps(bench: Bench) -> None:
+    attempt = bench.begun(interruptible=True)
+    bench.stop("cancelled")
+    with pytest.raises(AssertionError, match="asked for something"):  # it reached the executor
+        step_of(attempt)

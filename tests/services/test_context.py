@@ -3,14 +3,12 @@ import re
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from pathlib import Path
 
 import pytest
 
-from services.connections.catalog import Connections
-from services.connections.errors import UnknownConnection
 from services.asking import Closed
 from services.connections.catalog import Connections
+from services.connections.errors import UnknownConnection
 from services.context import Context, Window
 from services.outcomes import Fatal
 from tests.services.making import Desk, invocation
@@ -221,7 +219,8 @@ def test_steps_and_jobs_from_inside_are_counted_together() -> None:
 def test_secrets_are_taken_out_of_steps_and_of_the_inputs_of_jobs(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("hush-hush")
     (tmp_path / "key").chmod(0o600)
-    table = {"source": {"kind": "rest", "url": "http://x", "auth": {"bearer": "file:key"}}}
+    auth = {"kind": "bearer", "token": "file:key"}
+    table = {"source": {"kind": "rest", "url": "http://x", "auth": auth}}
     connections = Connections.from_settings(table, tmp_path)
     assert [] == connections.read_secrets()
     desk = Desk()

@@ -279,3 +279,28 @@ def test_a_secret_at_the_end_of_what_is_kept_is_not_cut_in_two(telling: Context)
     for before in range(ERROR_CHARS_MAX - 40, ERROR_CHARS_MAX):
         outcome = raised(CALL, ValueError("x" * before + "open sesame"), telling, 0)
         assert "open" not in outcome.error
+
+
+def test_a_service_that_returns_before_its_steps_has_not_succeeded() -> None:
+    context = Context(CALL)
+
+    async def work() -> None:
+        context.step("fetch", lambda: 1)
+
+    asyncio.run(work())
+    outcome = returned(CALL, "result", context, 0)
+    assert ("error", True, None) == (outcome.kind, outcome.fatal, outcome.result)
+    assert 'step "fetch" was not awaited' in outcome.error
+
+
+def test_the_error_of_a_service_says_more_than_a_step_it_did_not_await() -> None:
+    context = Context(CALL)
+
+    async def work() -> None:
+        context.step("fetch", lambda: 1)
+        raise ValueError("no")
+
+    error = caught(lambda: asyncio.run(work()))
+    outcome = raised(CALL, error, context, 0)
+    assert ("ValueError: no", False) == (outcome.error, outcome.fatal)
+    assert context.unfinished() is None  # put away, so that Python does not warn of it

@@ -12,7 +12,7 @@ from scheduler.model.limits import OUTPUT_BYTES_MAX
 from services.invoke import Workers
 from services.locks import lock_path
 from tests.services.isolated import SERVICES, isolated
-from tests.services.making import Line, Reports, unasked
+from tests.services.making import Desk, Line, Reports, unasked
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +122,32 @@ def test_what_a_child_starts_inherits_neither_its_pipes_nor_its_lock(
     result = reports.next().result
     assert result is not None
     assert '"4\\n"' == result.text  # stdin, stdout, stderr and the folder that is being listed
+
+
+def descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_a_reply_to_a_child_that_is_gone_is_dropped(
+    workers: Workers, reports: Reports, line: Line
+) -> None:
+    desk = Desk()
+    desk.is_held = True
+    workers.start([isolated("waits.in.a.step", input_text=line.port)], reports, desk.wish)
+    os.kill(int(line.heard()), signal.SIGKILL)
+    assert "crash" == reports.next().kind
+    before = descriptors()
+    desk.release()
+    assert before == descriptors()
+
+
+def test_a_child_takes_none_of_its_owners_descriptors_with_it(
+    workers: Workers, reports: Reports
+) -> None:
+    workers.start([isolated("steps")], reports, Desk().wish)
+    reports.next()
+    before = descriptors()
+    for number in range(3):
+        workers.start([isolated("steps", run=f"run-{number}")], reports, Desk().wish)
+        assert "succeeded" == reports.next().kind
+    assert before >= descriptors()

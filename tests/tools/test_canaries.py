@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from scheduler.model.events import RunFailed, RunSucceeded
 from tests.servers import Answer, Web
 from tests.tools.conftest import Serve
-from tests.tools.making import defining, triggering
+from tests.tools.making import defining, definition, triggering
 from tools.app import open_wishes
 from tools.serving import Served
 from tools.settings import Settings, read_settings
@@ -122,15 +123,17 @@ def test_a_secret_that_everyone_can_read_is_named_at_the_start(
         """
     )
     served = serve(read_settings(file))
-    assert [
-        'connections."My SMTP".password: file:smtp can be read by everyone (0644).'
-        ' chmod 600, or set permissions = "any" if that is meant'
-    ] == [str(problem) for problem in served.secrets_missing]
+    (told,) = served.secrets_missing
+    hint = 'chmod 600, or set permissions = "any" if that is meant'
+    exposed = 'connections."My SMTP".password: file:smtp can be read by everyone (0644).'
+    assert f"{exposed} {hint}" == str(told)
 
 
 def run_of(served: Served, service: str, isolation: str) -> str:
     """Have a service called once; return how its run ended."""
-    command = defining(f"{service} {isolation}", service=service, isolation=isolation)
+    name = f"{service} {isolation}"
+    job = msgspec.structs.replace(definition(name, service=service), isolation=isolation)
+    command = msgspec.structs.replace(defining(), definition=job)
     run = triggering(command.job)
     position = served.log.head().position
     with open_wishes(served.settings) as wishes:

@@ -20,8 +20,9 @@ def context(
     """Return the context of an attempt whose input is `given`: None for none, a text as it is."""
     text = given if given is None or isinstance(given, str) else msgspec.json.encode(given).decode()
     reach = Connections(ConnectionSettings(connections=connections, permissions=permissions))
-    kind = "text" if given is None or isinstance(given, str) else "json"
-    return Context(invocation(input_text=text, input_kind=kind), reach=reach)  # type: ignore[arg-type]
+    is_text = given is None or isinstance(given, str)
+    made = invocation(input_text=text, input_kind="text" if is_text else "json")
+    return Context(made, reach=reach)
 
 
 async def carried_out(service: str, ctx: Context) -> object:

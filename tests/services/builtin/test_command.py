@@ -1,5 +1,6 @@
 import asyncio
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def test_a_line_beyond_the_limit_is_kept_in_pieces_and_is_no_result() -> None:
     script = f"{PYTHON} -c \"print('begin' + '1' * 200_000); print('after')\""
     text = kept(script)
     assert "out: begin1" in text
-    assert "out: …1" in text
+    assert "out: …" in text
     assert "out: after" in text
     assert shell(f"{PYTHON} -c \"print('1' * 200_000)\"") is None
 
@@ -151,11 +152,12 @@ async def cancelled_once_there(script: str, pipe: Path) -> None:
 def test_a_cancelled_run_ends_the_whole_group(tmp_path: Path, deaf: str) -> None:
     pipe, ids = tmp_path / "pipe", tmp_path / "ids"
     os.mkfifo(pipe)
-    child = f"{deaf}sleep 60 & echo $! $$ >> {ids}; echo there > {pipe}; wait; wait"
-    script = f"trap 'exit 1' TERM; sh -c '{child.replace(chr(39), chr(34))}' & echo $$ >> {ids}; wait"
+    child = f"{deaf}sleep 60 & echo $! >> {ids}; echo there > {pipe}; wait; wait"
+    quoted = shlex.quote(child)
+    script = f"trap 'exit 1' TERM; sh -c {quoted} & echo $! >> {ids}; wait"
     asyncio.run(cancelled_once_there(script, pipe))
     started = [int(word) for word in ids.read_text().split()]
-    assert 3 == len(started)
+    assert 2 == len(started)
     assert [] == [one for one in started if is_running(one)]
 
 
@@ -175,5 +177,5 @@ def is_running(number: int) -> bool:
     except psutil.NoSuchProcess:
         return False
     except psutil.TimeoutExpired:
-        return process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     return False

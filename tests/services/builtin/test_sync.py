@@ -56,7 +56,7 @@ def test_what_cannot_be_fetched_is_neither_stored_nor_mailed(
 
 
 def test_a_connection_that_is_not_there_is_named(three: Three) -> None:
-    with pytest.raises(UnknownConnection, match='"Sourse".*Did you mean "Source"'):
+    with pytest.raises(UnknownConnection, match=r'"Sourse".*Did you mean "Source"'):
         called("sync", {**GIVEN, "source": "Sourse"}, *three)
 
 
