@@ -16,6 +16,7 @@ from scheduler.model.limits import DETAIL_BYTES_MAX, ERROR_CHARS_MAX
 from services.context import Context
 from services.outcomes import Fatal, RetryAfter
 from services.results import Unkept, json_of, never_awaited, storable
+from services.steps import step_of
 
 _OUR_FOLDER = str(Path(__file__).parent)
 _GAP = b"\n[...]\n"
@@ -57,20 +58,19 @@ def raised(
 ) -> Outcome:
     """Return the outcome of a call that raised.
 
-    Of a private job only the error's class stands in the event, which stays for ever; what the
-    error said is in the traceback, which can be erased.
+    Of a private job only the error's class and step stand in the event, which stays for ever; what
+    the error said is in the traceback, which can be erased.
     """
     context.unfinished()  # what was never awaited is put away; the error says enough
     salt = salt_of(invocation.salt, "traceback")
     detail, contents = payload_of(_traceback(error, context), salt=salt)
-    is_private = bool(invocation.salt)
     return Outcome(
         run=invocation.run,
         attempt=invocation.attempt,
         epoch=invocation.epoch,
         kind="error",
         duration_us=duration_us,
-        error=type(error).__name__ if is_private else _error_line(error, context),
+        error=_error_line(error, context, is_private=bool(invocation.salt)),
         detail=detail,
         fatal=isinstance(error, Fatal),
         retry_after=error.delay if isinstance(error, RetryAfter) else None,
@@ -88,7 +88,11 @@ def _never_awaited(value: object) -> str | None:
     )
 
 
-def _error_line(error: BaseException, context: Context) -> str:
+def _error_line(error: BaseException, context: Context, *, is_private: bool) -> str:
+    step = step_of(error)
+    where = "" if step is None else f'step "{step}": '
+    if is_private:
+        return context.redact(where + type(error).__name__)
     try:
         message = str(error).strip().partition("\n")[0]
     except Exception:  # noqa: BLE001  # a user's __str__ may raise anything
@@ -96,7 +100,7 @@ def _error_line(error: BaseException, context: Context) -> str:
     name = type(error).__name__
     if name == "CancelledError" and not message:
         message = "raised by the service itself; nobody asked for its end"
-    line = storable(f"{name}: {message}" if message else name)
+    line = where + storable(f"{name}: {message}" if message else name)
     return context.redact(line)[:ERROR_CHARS_MAX]
 
 

@@ -12,7 +12,8 @@ Children import this file: it must stay quick to import.
 
 import inspect
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from scheduler.model.content import Payload, payload_of, salt_of
@@ -23,6 +24,8 @@ from services.connections.idempotency import idempotent
 from services.loops import running_loop
 from services.outcomes import Fatal
 from services.results import Unkept, json_of, never_awaited, value_of
+
+_STEP = "_horolog_step"  # the attribute of an error that names its step
 
 
 class Steps:
@@ -103,7 +106,7 @@ class Steps:
             return self._recalled(name)
         self._under_way.add(name)
         try:
-            with idempotent(self._key(name)):
+            with idempotent(self._key(name)), _told_by(name):
                 value = f()
             if never_awaited(value):
                 raise Fatal(
@@ -123,7 +126,7 @@ class Steps:
             return read(self._recalled(name))
         self._under_way.add(name)
         try:
-            with idempotent(self._key(name)):
+            with idempotent(self._key(name)), _told_by(name):
                 value = f()
                 if inspect.isawaitable(value):
                     value = await value
@@ -174,6 +177,24 @@ class Steps:
     def _key(self, name: str) -> str:
         """Return the key that is equal in all attempts of the run, and different in other steps."""
         return f"{self.invocation.idempotency_key}/{name}"
+
+
+@contextmanager
+def _told_by(name: str) -> Iterator[None]:
+    """Mark what is raised inside with the step it was raised in; the innermost one counts."""
+    try:
+        yield
+    except BaseException as error:
+        if step_of(error) is None:
+            with suppress(AttributeError, TypeError):  # some exceptions take no attribute
+                setattr(error, _STEP, name)
+        raise
+
+
+def step_of(error: BaseException) -> str | None:
+    """Return the step in which an error was raised, None when it was outside of all."""
+    name = getattr(error, _STEP, None)
+    return name if isinstance(name, str) else None
 
 
 def _refuse_strange(name: object) -> None:

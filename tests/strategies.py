@@ -119,7 +119,16 @@ Action = Literal[
     "accept-clock",
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-OFTEN: tuple[Action, ...] = ("tick", "end", "end", "trigger", "step", "retry", "resume", "resume-all") * 3
+OFTEN: tuple[Action, ...] = (
+    "tick",
+    "end",
+    "end",
+    "trigger",
+    "step",
+    "retry",
+    "resume",
+    "resume-all",
+) * 3
 CLOCK: frozenset[Action] = frozenset({"set-back", "accept-clock"})
 DELAYS_S = (0, 1, 60, 61, 300, 300, 300, 600, 3_600, 3_600, 20_000, 90_000)
 

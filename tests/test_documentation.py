@@ -12,7 +12,7 @@ from scheduler.model.jobs import Definition, Retry
 from scheduler.model.schedules import Manual
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("testing", "embedding")
+PAGES = ("testing", "embedding", "steps")
 EXAMPLES = [
     pytest.param(example, id=f"{page}-{place}")
     for page in PAGES

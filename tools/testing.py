@@ -98,7 +98,10 @@ def run(
         input_kind="text" if given is None else given.kind,
     )
     context = Context(invocation, reach=Fakes(connections or {}))
-    return _called(found, context)
+    value = _called(found, context)
+    if (problem := context.unfinished()) is not None:
+        raise Fatal(problem)
+    return value
 
 
 def _called(service: Service, context: Context) -> Any:  # noqa: ANN401  # whatever it returns

@@ -19,6 +19,7 @@ from tests.fakes import FakeInvoke, HeldLog, KilledError, ended
 from tests.scheduler.executor.rig import ME, Rig
 from tests.strategies import BEGIN_AT, definitions
 
+OPENINGS = (e.RunPlanned, e.ServiceCalled)
 ENDS = (e.RunSucceeded, e.RunFailed, e.RunExpired, e.RunCancelled)
 WISHES = ("pause", "resume", "resume", "trigger", *("none",) * 6)
 OFF_THE_MINUTE = timedelta(seconds=7)  # so that a moment more or less decides nothing
@@ -99,8 +100,12 @@ def wish_of(script: Script, number: int) -> c.AnyCommand | None:
 
 
 def planned(rig: Rig) -> set[str]:
-    """Return the occurrences that became runs, and the calls."""
-    return {stream for stream, event in rig.facts() if isinstance(event, e.RunPlanned)}
+    """Return the occurrences that became runs, the calls, and what each end has called."""
+    return {
+        stream if event.parent is None else f"{event.parent} called"
+        for stream, event in rig.facts()
+        if isinstance(event, OPENINGS)
+    }
 
 
 @given(scripts(), st.integers(0, 10_000), st.booleans())
@@ -118,11 +123,14 @@ def test_killed_at_any_append_and_started_again_it_plans_the_same_runs_and_ends_
         if isinstance(event, e.AttemptStarted)
     )
     assert {1} >= set(started.values())
-    runs = Counter(event.run for _, event in killed.facts() if isinstance(event, e.RunPlanned))
+    runs = Counter(event.run for _, event in killed.facts() if isinstance(event, OPENINGS))
     ends = Counter(event.run for _, event in killed.facts() if isinstance(event, ENDS))
     assert {1} >= set(runs.values())
     still_open = set(killed.handle.timetable.runs)
     assert {run: 1 for run in runs if run not in still_open} == ends
+    parents = [event.parent for _, event in killed.facts() if isinstance(event, OPENINGS)]
+    called = Counter(parent for parent in parents if parent is not None)
+    assert {1} >= set(called.values())
 
 
 @given(scripts(), st.integers(0, 10_000), st.booleans())
@@ -141,4 +149,7 @@ def test_killed_at_any_append_no_service_is_called_before_its_start_is_durable(
     called = [(call.run, call.attempt, call.epoch) for call in killed.invoke.calls]
     assert set(called) <= durable
     assert len(called) == len(set(called))
-    assert all(fire_of(stream) or stream.startswith("call/") for stream in planned(killed))
+    assert all(
+        fire_of(stream) or stream.startswith("call/") or stream.endswith(" called")
+        for stream in planned(killed)
+    )

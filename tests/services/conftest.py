@@ -72,11 +72,17 @@ def a_file(registry: Registry, tmp_path: Path, unloaded: None) -> Callable[[str]
 
 
 @pytest.fixture
-def unloaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo what loading leaves in this process: modules, the path, the default registry."""
+def unloaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Undo what loading leaves in this process: modules, the path, the default registry.
+
+    Libraries stay: one that is imported a second time is not the one that others hold.
+    """
     modules = set(sys.modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(registries.DEFAULT, "_services", {})
     yield
     for name in set(sys.modules) - modules:
-        del sys.modules[name]
+        module = sys.modules[name]
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        if any(place is not None and Path(place).is_relative_to(tmp_path) for place in places):
+            del sys.modules[name]

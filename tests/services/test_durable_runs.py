@@ -170,7 +170,12 @@ def test_when_the_mail_server_refuses_the_retry_fetches_and_stores_nothing_again
     house.define(f"{kind}.a")
     assert [
         *("RunPlanned", "attempt 1", "fetch", "store"),
-        *("failed: ConnectionError: mail refuses", "attempt 2", "mail", "RunSucceeded"),
+        *(
+            'failed: step "mail": ConnectionError: mail refuses',
+            "attempt 2",
+            "mail",
+            "RunSucceeded",
+        ),
     ] == house.run()
     assert ["fetch", "store", "mail"] == ends.reached
 

@@ -304,3 +304,13 @@ def test_the_error_of_a_service_says_more_than_a_step_it_did_not_await() -> None
     outcome = raised(CALL, error, context, 0)
     assert ("ValueError: no", False) == (outcome.error, outcome.fatal)
     assert context.unfinished() is None  # put away, so that Python does not warn of it
+
+
+def test_an_error_says_in_which_step_it_was_raised() -> None:
+    context = Context(CALL)
+    error = caught(lambda: context.step("mail", lambda: 1 / 0))
+    assert (
+        'step "mail": ZeroDivisionError: division by zero' == raised(CALL, error, context, 0).error
+    )
+    private = invocation(salt=b"0123456789abcdef")
+    assert 'step "mail": ZeroDivisionError' == raised(private, error, context, 0).error

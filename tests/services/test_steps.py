@@ -15,7 +15,7 @@ from scheduler.model.limits import SALT_BYTES, STEP_NAME_CHARS_MAX, STEPS_BYTES_
 from services.asking import Closed
 from services.connections.idempotency import current_key
 from services.outcomes import Fatal
-from services.steps import Steps
+from services.steps import Steps, step_of
 from tests.services.making import PATIENCE_S, Desk, invocation
 
 
@@ -140,13 +140,24 @@ def test_secrets_are_taken_out_before_a_result_is_kept_and_handed_on(desk: Desk)
 # -- what fails
 
 
-def test_a_step_that_raises_is_not_recorded_and_the_error_passes(kind: str, desk: Desk) -> None:
+def test_a_step_that_raises_is_not_recorded_and_the_error_says_where_it_comes_from(
+    kind: str, desk: Desk
+) -> None:
     def fails() -> object:
         raise ValueError("no")
 
-    with pytest.raises(ValueError, match=r"^no$"):
+    with pytest.raises(ValueError, match=r"^no$") as failure:
         taken(kind, steps(desk), "fetch", fails)
     assert [] == desk.asked
+    assert "fetch" == step_of(failure.value)
+    assert step_of(ValueError("no")) is None
+
+
+def test_of_a_step_within_a_step_the_inner_one_has_failed(desk: Desk) -> None:
+    made = steps(desk)
+    with pytest.raises(ZeroDivisionError) as failure:
+        made.step("outer", lambda: made.step("inner", lambda: 1 / 0))
+    assert "inner" == step_of(failure.value)
 
 
 @pytest.mark.parametrize(

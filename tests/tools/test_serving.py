@@ -272,7 +272,6 @@ def test_the_first_signal_stops_a_server_in_order(settings: Settings, number: in
 
 SLOW = '''
 import time
-from pathlib import Path
 
 from services.registry import service
 
@@ -280,7 +279,6 @@ from services.registry import service
 @service("wait.long")
 def wait_long() -> None:
     """Wait for longer than anybody else."""
-    Path("begun").write_text("")
     time.sleep(600)
 '''
 

@@ -16,6 +16,7 @@ from scheduler.model.jobs import CatchUp, Isolation, OnCrash, Overlap
 Kind = Literal["duration", "instant", "count", "number", "choice", "flag", "text"]
 OWN_LABELS = "horolog."
 CLEAR = "none"  # given for a field that may be unset
+CALLED = "job:NAME or service:NAME, called"
 
 
 class Policy(NamedTuple):
@@ -63,8 +64,8 @@ POLICIES = (
     Policy(("on_crash",), "choice", "What a run lost to a crash does.", get_args(OnCrash)),
     Policy(("isolation",), "choice", "Where the service runs.", get_args(Isolation)),
     Policy(("private",), "flag", "Keep input and results out of the events."),
-    Policy(("on_success",), "text", "job:NAME or service:NAME to call then.", is_clearable=True),
-    Policy(("on_failure",), "text", "job:NAME or service:NAME to call then.", is_clearable=True),
+    Policy(("on_success",), "text", f"{CALLED} when a run succeeds.", is_clearable=True),
+    Policy(("on_failure",), "text", f"{CALLED} when one fails or expires.", is_clearable=True),
     Policy(("description",), "text", "What the job is for."),
     Policy(("owner",), "text", "Whom to ask about it."),
     Policy(("runbook",), "text", "Where it is written what to do when it fails."),

@@ -1,6 +1,6 @@
 """`run list`, `show` and `output`: runs and their attempts from the views, output from the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -8,7 +8,7 @@ import click
 from msgspec.structs import asdict
 
 from projections import read_runs
-from projections.rows import AttemptRow, RunRow
+from projections.rows import AttemptRow, RunRow, StepRow
 from scheduler.log.contract import ContentState, Log
 from scheduler.model.content import Payload, text_of
 from scheduler.model.errors import NotFound
@@ -56,7 +56,7 @@ RUN_FIELDS = (
 LISTED = Shape(
     RUN_FIELDS, ("run", "job", "fire_time", "status", "attempts", "duration", "cause", "error")
 )
-SHOWN = Shape((*RUN_FIELDS, "attempt_list"), ())
+SHOWN = Shape((*RUN_FIELDS, "attempt_list", "step_list"), ())
 TOLD = tuple("duration" if name == "duration_us" else name for name in RUN_FIELDS)
 OUTPUT = Shape(("run", "attempt", "lines", "dropped_bytes", "text"), ("text",))
 LISTED_DEFAULT = 100
@@ -133,20 +133,29 @@ def show(call: Call, /, *, run: str) -> None:
         row = read_runs.run(opened.views, run)
         attempts = read_runs.attempts(opened.views, row)
         details = [told_text(opened.log, attempt.detail) for attempt in attempts]
-    record = {**record_of(row), "attempt_list": [asdict(one) for one in attempts]}
+        steps = read_runs.steps(opened.views, row)
+    record = {
+        **record_of(row),
+        "attempt_list": [asdict(one) for one in attempts],
+        "step_list": [asdict(one) for one in steps],
+    }
     told = [f"{name}  {text}" for name in TOLD if (text := shown(record[name], call))]
     for attempt, detail in zip(attempts, details, strict=True):
-        told += attempt_lines(call, attempt, detail)
+        done = [step for step in steps if step.attempt == attempt.attempt]
+        told += attempt_lines(call, attempt, done, detail)
     show_record(call, SHOWN, record, told)
 
 
-def attempt_lines(call: Call, attempt: AttemptRow, detail: str | None) -> list[str]:
-    """Return an attempt as people read it, with the last lines of its traceback."""
+def attempt_lines(
+    call: Call, attempt: AttemptRow, steps: Sequence[StepRow], detail: str | None
+) -> list[str]:
+    """Return an attempt as people read it, with what it has done and where it failed."""
     ended = "" if attempt.ended_at is None else f", ended {shown(attempt.ended_at, call)}"
     outcome = attempt.outcome or "running"
     told = [
         f"attempt {attempt.attempt}: {outcome}, started {shown(attempt.started_at, call)}{ended}"
     ]
+    told += [f'  step "{step.name}" done {shown(step.at, call)}' for step in steps]
     if attempt.error:
         told.append(f"  {attempt.error}")
     if attempt.retry_at is not None:

@@ -145,11 +145,11 @@ class Lists:
         return _page("runs", rows, rows, limit)
 
     def run(self, names: Names, _: Query) -> object:
-        """Return one run and its attempts."""
+        """Return one run, its attempts and the steps that are done."""
         with self._views() as views:
             row = read_runs.run(views, names["run"])
-            attempts = read_runs.attempts(views, row)
-        return {**msgspec.structs.asdict(row), "tries": attempts}
+            attempts, steps = read_runs.attempts(views, row), read_runs.steps(views, row)
+        return {**msgspec.structs.asdict(row), "tries": attempts, "steps": steps}
 
     def misses(self, _: Names, query: Query) -> object:
         """Return a page of what did not run, the latest first."""

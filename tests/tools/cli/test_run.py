@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduler.model.commands import RecordStep
 from scheduler.model.content import Payload
 from scheduler.model.invocations import Output
 from tests.tools.cli.desk import Desk
@@ -110,6 +111,23 @@ def test_a_run_is_shown_with_its_attempts_and_traceback(orders: Desk) -> None:
     assert "  | Traceback" in lines
     shown = orders.done("run", "show", run, "--json").json
     assert "error" == shown["attempt_list"][0]["outcome"]
+
+
+def test_a_run_is_shown_with_the_steps_that_each_attempt_has_done(orders: Desk) -> None:
+    with orders.serving() as history:
+        history.tick(10 * 60)
+        (run,) = history.running()
+        epoch = history.handle.timetable.runs[run].epoch
+        result = Payload(kind="json", text='"data"')
+        history.ask(RecordStep(run=run, attempt=1, epoch=epoch, name="fetch", result=result))
+        history.report(run, "error", error='step "store": ConnectionError: no')
+    lines = orders.done("run", "show", str(run)).out.splitlines()
+    assert [
+        '  step "fetch" done 2026-03-02 13:10:00 CET',
+        '  step "store": ConnectionError: no',
+    ] == (lines[-2:])
+    (step,) = orders.done("run", "show", str(run), "--json").json["step_list"]
+    assert ("fetch", 1) == (step["name"], step["attempt"])
 
 
 def test_the_beginning_of_an_id_may_not_be_too_short(orders: Desk) -> None:
