@@ -255,14 +255,19 @@ class _Gathered:
         return Request(writes, meta, key, self.contents, after, self.outputs, self.erased)
 
     def parts(self) -> list["_Gathered"]:
-        """Return this in pieces, each within the bound of one append."""
+        """Return this in pieces, each within the bound of one append.
+
+        What follows from a run (`job-exhausted` after the last one) stays in the run's piece.
+        """
         if len(self.facts) <= EVENTS_PER_APPEND_MAX:
             return [self]
         parts = [_Gathered()]
         at = 0
-        for write in self.writes:
+        for here, write in enumerate(self.writes):
             size = len(write.events)
-            if len(parts[-1].facts) + size > EVENTS_PER_APPEND_MAX:
+            following = self.writes[here + 1 : here + 2]
+            needed = size + sum(len(one.events) for one in following if _follows(one))
+            if len(parts[-1].facts) + needed > EVENTS_PER_APPEND_MAX:
                 parts.append(_Gathered())
             parts[-1].writes.append(write)
             parts[-1].facts += self.facts[at : at + size]
@@ -299,3 +304,8 @@ def _answer(
         return
     appended = done.result()
     answer.set_result(Answer(first, appended.last, facts, appended.repeated))
+
+
+def _follows(write: Write) -> bool:
+    """Return whether a write says what the one before it caused."""
+    return isinstance(write.events[0], e.JobExhausted)

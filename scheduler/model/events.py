@@ -333,7 +333,7 @@ class JobExhausted(
     reason: Literal["max-runs", "no-fires-left"]
 
 
-AnyEvent = (
+RunEvent = (
     RunPlanned
     | AttemptStarted
     | RunSucceeded
@@ -349,6 +349,9 @@ AnyEvent = (
     | RunResolved
     | RunReopened
     | LateOutcomeIgnored
+)
+AnyEvent = (
+    RunEvent
     | ServiceCalled
     | FiresSkipped
     | JobDefined
@@ -370,23 +373,6 @@ AnyEvent = (
     | ContentErased
     | SettingsLoaded
     | ServicesLoaded
-)
-RunEvent = (
-    RunPlanned
-    | AttemptStarted
-    | RunSucceeded
-    | AttemptFailed
-    | RunFailed
-    | StepCompleted
-    | AttemptLogged
-    | AttemptInterrupted
-    | RunExpired
-    | CancelRequested
-    | RunCancelled
-    | RunHeld
-    | RunResolved
-    | RunReopened
-    | LateOutcomeIgnored
 )
 EVENT_TYPES: dict[str, type[AnyEvent]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(AnyEvent)

@@ -1,15 +1,20 @@
 """The one write path: decide on the fold, fold, append; keys; parts; ended runs."""
 
+from datetime import timedelta
+
 import pytest
 
+from scheduler.executor.clock import ManualClock
 from scheduler.executor.handle import Handle
-from scheduler.log.contract import Meta
+from scheduler.log.contract import Meta, Request, Write
+from scheduler.log.memory import MemoryLog
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.content import digest_of
 from scheduler.model.errors import Conflict, KeyReused, NotFound, VersionConflict
-from scheduler.model.jobs import JobId, RunId
+from scheduler.model.jobs import Definition, JobId, RunId
 from scheduler.model.limits import EVENTS_PER_APPEND_MAX
+from scheduler.model.schedules import Interval
 from scheduler.model.streams import SYSTEM
 from scheduler.rules.facts import Fact
 from tests.facts import (
@@ -302,3 +307,31 @@ def test_whether_an_occurrence_has_a_run_is_looked_up_in_the_log() -> None:
     rig.handle.flush()
     assert [skipped("10:00", reason="coalesced")] == rig.facts()[-1:]
     assert 1 == rig.facts().count(planned("10:05"))
+
+
+def test_the_end_of_a_job_stays_in_the_commit_of_its_last_run() -> None:
+    """A decision of more than one append is split, but not between a run and what it causes."""
+    clock = ManualClock(at("10:00"))
+    log = MemoryLog(clock.now_ns)
+    log.append(Request([Write(SYSTEM, 0, [e.LogCreated(identity="a", horolog="t")])], ME))
+    handle = Handle(log, clock)
+    sent: list[list[str]] = []
+    handle.on_committed = lambda facts: sent.append([type(f.event).__name__ for f in facts])
+    for name, runs in (("first", 500), ("second", 499)):
+        job = Definition(
+            name=name,
+            service="s",
+            schedule=Interval(timedelta(seconds=1)),
+            max_runs=runs,
+            overlap="allow",
+            misfire_grace=timedelta(hours=1),
+        )
+        handle.ask(c.DefineJob(job=JobId(name), definition=job), meta=ME)
+    clock.advance(timedelta(seconds=600))
+    while handle.gather(c.Tick(slots=0, epoch=0)):
+        pass
+    handle.flush()
+    for part in sent:
+        for place, kind in enumerate(part):
+            assert kind != "JobExhausted" or part[place - 1] == "RunPlanned"
+    assert 2 == sum(part.count("JobExhausted") for part in sent)
