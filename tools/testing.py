@@ -35,6 +35,7 @@ from services.asking import Asked, owners_answer
 from services.connections.secrets import Secrets
 from services.context import Context
 from services.endings import raised, returned
+from services.outcomes import Fatal
 from services.permissions import Permissions
 from services.registry import DEFAULT, Registry, Service
 from tools.in_python import written

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from horolog import Context, RetryAfter, cron, every, once, testing
+from horolog import Context, Fatal, RetryAfter, cron, every, once, testing
 from scheduler.model import commands as c
 from scheduler.model.errors import BadInput, NotFound
 from services.registry import Registry
@@ -88,3 +88,12 @@ def test_a_wrong_definition_is_refused_by_its_field(registry: Registry) -> None:
     rehearsal = testing.Rehearsal(AT, registry=registry)
     with pytest.raises(BadInput, match=r"\$\.schedule"):
         rehearsal.add("job", "nothing", cron("61 * * * *"))
+
+
+def test_a_step_that_nobody_awaited_is_told(registry: Registry) -> None:
+    @registry.service("hasty")
+    async def hasty(ctx: Context) -> None:
+        ctx.step("fetch", lambda: 1)
+
+    with pytest.raises(Fatal, match='step "fetch" was not awaited'):
+        testing.run("hasty", registry=registry)
