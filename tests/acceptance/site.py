@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 import redis
 
-from tests.crash.waiting import until
+from tests.crash.waiting import PATIENCE_S, until
 from tests.servers import Answer, Mail, RedisServer, Web
 
 ROOT = Path(__file__).parent.parent.parent
@@ -216,14 +216,16 @@ class Site:
         """Return a job's runs, oldest first."""
         return self.lines("run", "list", "--job", job)[::-1]
 
-    def ended(self, job: str, count: int = 1, *, status: str = "succeeded") -> list[dict[str, Any]]:
+    def ended(
+        self, job: str, count: int = 1, *, status: str = "succeeded", seconds: float = PATIENCE_S
+    ) -> list[dict[str, Any]]:
         """Wait until so many runs of a job have ended so, and return them."""
 
         def look() -> list[dict[str, Any]] | None:
             found = [run for run in self.runs(job) if run["status"] == status]
             return found if len(found) >= count else None
 
-        return until(look, f"{count} runs of {job} {status}: {self.runs(job)}")
+        return until(look, f"{count} runs of {job} {status}", seconds=seconds)
 
     def stored(self) -> str | None:
         """Return what stands in Redis."""
