@@ -33,7 +33,7 @@ class Workers:
 
     More wait their turn; whoever hands them in counts slots and does not hand in more.
     `children_dir` is where children hold their locks; it is made when the first one starts.
-    `connections` are whoever's hands them in to close.
+    `connections` are whoever's hands them in to close; their clock is that of `ctx.schedule`.
     """
 
     def __init__(

@@ -362,3 +362,10 @@ def test_a_child_that_is_killed_between_two_steps_repeats_none(
     assert ["attempt 1", "fetch"] == told[1:3]
     assert "killed by signal 9" in told[3]
     assert ["attempt 2", "mail", "RunSucceeded"] == told[4:]
+
+
+def test_a_job_of_a_service_that_may_still_be_loading_is_made(house: House) -> None:
+    house.workers.use(house.registry, is_complete=False)
+    house.registry.service("sync")(lambda ctx: ctx.schedule.once("comes.later", after=3_600))
+    house.define()
+    assert ["attempt 1", "schedule:1", "RunSucceeded"] == house.run()[1:]
