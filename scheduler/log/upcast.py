@@ -15,7 +15,24 @@ from scheduler.model.errors import Damaged
 Body = dict[str, Any]
 Upcasters = Mapping[tuple[str, int], Callable[[Body], Body]]  # (type, revision) -> to revision + 1
 
-UPCASTERS: Upcasters = {}
+
+def unchanged(body: Body) -> Body:
+    """Return a body to which only fields were added that may be absent."""
+    return body
+
+
+UPCASTERS: Upcasters = {
+    ("run-planned", 1): unchanged,  # + of, backfill
+    ("service-called", 1): unchanged,  # + number, of
+    ("attempt-failed", 1): unchanged,  # + give_up_at
+    ("cancel-requested", 1): unchanged,  # + successor
+    ("run-cancelled", 1): unchanged,  # + successor
+    ("fires-skipped", 1): unchanged,  # more reasons
+    ("job-defined", 1): unchanged,  # the definition's policies: jitter, exclude, queue, cancel ...
+    ("job-revised", 1): unchanged,  # likewise
+    ("job-paused", 1): unchanged,  # + until, missed, failures
+    ("system-paused", 1): unchanged,  # + until, missed
+}
 
 
 def lifted(body: Body, event_type: str, revision: int, *, to: int, upcasters: Upcasters) -> Body:

@@ -10,9 +10,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from scheduler.model.backfill_events import Only, Order
 from scheduler.model.content import Payload
 from scheduler.model.invocations import Outcome
-from scheduler.model.jobs import Definition, Isolation, JobId, Missed, RunId
+from scheduler.model.jobs import BackfillId, Definition, Isolation, JobId, Missed, RunId
 from scheduler.model.system_events import FarEnd
 
 
@@ -46,9 +47,25 @@ class RenameJob(Command, frozen=True, kw_only=True, tag="rename-job"):
 
 
 class PauseJob(Command, frozen=True, kw_only=True, tag="pause-job"):
-    """Stop deciding for a job."""
+    """Stop deciding for a job, until it is resumed or `until` has come."""
 
     job: JobId
+    until: datetime | None = None
+    missed: Missed = "skip"  # of the fire times of the pause, at that end
+
+
+class SkipNextFire(Command, frozen=True, kw_only=True, tag="skip-next-fire"):
+    """Pass over one fire time to come: the one named, else the next."""
+
+    job: JobId
+    fire_time: datetime | None = None
+
+
+class RestoreNextFire(Command, frozen=True, kw_only=True, tag="restore-next-fire"):
+    """Undo that: for the one named, else for all that are still to come."""
+
+    job: JobId
+    fire_time: datetime | None = None
 
 
 class ResumeJob(Command, frozen=True, kw_only=True, tag="resume-job"):
@@ -84,6 +101,45 @@ class RetryRun(Command, frozen=True, kw_only=True, tag="retry-run"):
     run: RunId
 
 
+class ReplayRun(Command, frozen=True, kw_only=True, tag="replay-run"):
+    """Run an ended run's occurrence or call once more, as a new run with the same input."""
+
+    run: RunId
+
+
+class RequestBackfill(Command, frozen=True, kw_only=True, tag="request-backfill"):
+    """Ask for the runs of a job over a past window, (after, until]."""
+
+    backfill: BackfillId
+    job: JobId
+    after: datetime
+    until: datetime
+    only: Only = "missing"
+    order: Order = "oldest"
+    concurrency: int = 1
+    per_minute: int | None = None
+    callbacks: bool = False
+    schedule: Literal["then", "current"] = "then"  # whose fire times
+
+
+class PauseBackfill(Command, frozen=True, kw_only=True, tag="pause-backfill"):
+    """Plan no further run of it; what is planned goes on."""
+
+    backfill: BackfillId
+
+
+class ResumeBackfill(Command, frozen=True, kw_only=True, tag="resume-backfill"):
+    """Go on with it."""
+
+    backfill: BackfillId
+
+
+class CancelBackfill(Command, frozen=True, kw_only=True, tag="cancel-backfill"):
+    """End it: what has not started is cancelled, what runs goes on."""
+
+    backfill: BackfillId
+
+
 class ResolveRun(Command, frozen=True, kw_only=True, tag="resolve-run"):
     """Settle a held run."""
 
@@ -112,7 +168,10 @@ class RecordStep(Command, frozen=True, kw_only=True, tag="record-step"):
 
 
 class PauseSystem(Command, frozen=True, kw_only=True, tag="pause-system"):
-    """Stop deciding for every job."""
+    """Stop deciding for every job, until everything is resumed or `until` has come."""
+
+    until: datetime | None = None
+    missed: Missed = "skip"  # of the fire times of the pause, at that end
 
 
 class ResumeSystem(Command, frozen=True, kw_only=True, tag="resume-system"):
@@ -190,6 +249,7 @@ class Tick(Command, frozen=True, kw_only=True, tag="tick"):
 
     slots: int  # attempts at once
     epoch: int
+    key_limits: dict[str, int] = {}  # running at once per concurrency key; KEY_LIMIT_DEFAULT else
 
 
 class StartRun(Command, frozen=True, kw_only=True, tag="start-run"):
@@ -213,8 +273,15 @@ AnyCommand = (
     | ResumeJob
     | RemoveJob
     | TriggerJob
+    | SkipNextFire
+    | RestoreNextFire
     | CancelRun
     | RetryRun
+    | ReplayRun
+    | RequestBackfill
+    | PauseBackfill
+    | ResumeBackfill
+    | CancelBackfill
     | ResolveRun
     | CallService
     | RecordStep

@@ -11,9 +11,19 @@ The hottest events come first, here and in every `match`.
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
+from scheduler.model.backfill_events import (
+    BackfillAdvanced,
+    BackfillCancelled,
+    BackfillEvent,
+    BackfillFinished,
+    BackfillPaused,
+    BackfillRequested,
+    BackfillResumed,
+)
 from scheduler.model.content import Payload
 from scheduler.model.event import Event
 from scheduler.model.jobs import (
+    BackfillId,
     Cause,
     Definition,
     FailureKind,
@@ -47,6 +57,13 @@ __all__ = [
     "AttemptInterrupted",
     "AttemptLogged",
     "AttemptStarted",
+    "BackfillAdvanced",
+    "BackfillCancelled",
+    "BackfillEvent",
+    "BackfillFinished",
+    "BackfillPaused",
+    "BackfillRequested",
+    "BackfillResumed",
     "BackupTaken",
     "CancelRequested",
     "ClockAccepted",
@@ -65,6 +82,8 @@ __all__ = [
     "LateOutcomeIgnored",
     "LogCreated",
     "LogRestored",
+    "NextFireRestored",
+    "NextFireSkipped",
     "RunCancelled",
     "RunEvent",
     "RunExpired",
@@ -99,6 +118,8 @@ class RunPlanned(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True,
     fire_time: datetime | None = None  # nominal; None for a call
     window_start: datetime | None = None  # the data window is (window_start, fire_time]
     number: int = 1  # of the run in its stream
+    of: RunId | None = None  # of a rerun: the run that it repeats
+    backfill: BackfillId | None = None  # the backfill that asked for it
     input: Payload | None = None  # its own; else the job's
     start_by: datetime | None = None  # expires when no attempt has started by then
     in_line: bool = False  # waits for its turn, and later fires wait behind it (catch-up `all`)
@@ -113,8 +134,10 @@ class ServiceCalled(
 
     run: RunId
     service: str
-    cause: Cause  # "call" or "callback"
+    cause: Cause  # "call", "callback" or "rerun"
     due_time: datetime
+    number: int = 1  # of the run in its stream
+    of: RunId | None = None  # of a rerun: the run that it repeats
     timeout: timedelta = timedelta(hours=1)
     isolation: Isolation = "thread"
     input: Payload | None = None
@@ -156,6 +179,7 @@ class AttemptFailed(
     duration_us: int = 0
     detail: Payload | None = None  # the traceback
     retry_at: datetime | None = None
+    give_up_at: datetime | None = None  # no attempt begins from here on; of the first failure
     abandoned: bool = False  # its thread still runs: slot and run stay taken until it returns
 
 
@@ -215,6 +239,7 @@ class CancelRequested(
     """Someone asked for the run's end; no attempt starts after this."""
 
     run: RunId
+    successor: RunId | None = None  # the run that takes its place (overlap `cancel`)
 
 
 class RunCancelled(
@@ -223,6 +248,7 @@ class RunCancelled(
     """The run was ended on request; it is over."""
 
     run: RunId
+    successor: RunId | None = None  # the run that takes its place (overlap `cancel`)
 
 
 class RunHeld(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-held"):
@@ -305,9 +331,30 @@ class JobRenamed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True,
 
 
 class JobPaused(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-paused"):
-    """Nothing is decided for the job until it is resumed."""
+    """Nothing is decided for the job until it is resumed, at the latest at `until`."""
 
     job: JobId
+    until: datetime | None = None
+    missed: Missed = "skip"  # what becomes of the fire times of the pause at that end
+    failures: int = 0  # paused by so many failed runs in a row; 0: by a person
+
+
+class NextFireSkipped(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="next-fire-skipped"
+):
+    """Someone asked for this fire time to be passed over when it comes."""
+
+    job: JobId
+    fire_time: datetime
+
+
+class NextFireRestored(
+    Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="next-fire-restored"
+):
+    """The fire time that was to be passed over is one like the others again."""
+
+    job: JobId
+    fire_time: datetime
 
 
 class JobResumed(Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="job-resumed"):
@@ -361,6 +408,9 @@ AnyEvent = (
     | JobResumed
     | JobRemoved
     | JobExhausted
+    | NextFireSkipped
+    | NextFireRestored
+    | BackfillEvent
     | LogCreated
     | SystemStarted
     | SystemStopped
@@ -377,4 +427,16 @@ AnyEvent = (
 EVENT_TYPES: dict[str, type[AnyEvent]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(AnyEvent)
 }
-REVISIONS: dict[str, int] = dict.fromkeys(EVENT_TYPES, 1)  # of each type's body, as written today
+REVISIONS: dict[str, int] = {  # of each type's body, as written today
+    **dict.fromkeys(EVENT_TYPES, 1),
+    "run-planned": 2,
+    "service-called": 2,
+    "attempt-failed": 2,
+    "cancel-requested": 2,
+    "run-cancelled": 2,
+    "fires-skipped": 2,
+    "job-defined": 2,
+    "job-revised": 2,
+    "job-paused": 2,
+    "system-paused": 2,
+}

@@ -22,12 +22,30 @@ RETRY_ATTEMPTS_MAX = 1_000
 CATCH_UP_FIRES_MAX = 10_000  # upper bound of catch_up_limit
 DEFINITION_BYTES_MAX = 60 * 1024  # fits in an event (EVENT_BYTES_MAX) with what stands around it
 RUNS_MAX = 1_000_000_000  # upper bound of max_runs
+QUEUE_MAX = 1_000  # upper bound of queue_limit: more wait for a day
+FAILURES_IN_ROW_MAX = 1_000  # upper bound of pause_after_failures
+EXCLUDED_RANGES_MAX = 1_000  # of days; each splits the windows that are decided
+KEY_LIMIT_MAX = 10_000  # runs at once of one concurrency key, as many as there are slots
+KEY_LIMIT_DEFAULT = 1  # of a key that the settings do not name
+KEYS_NAMED_MAX = 1_000  # in one settings file
+SKIPS_NAMED_MAX = 100  # fire times of one job that are to be passed over
 RETRY_FACTOR_MAX = 1_000.0  # beyond, the second delay is the last
 JSON_DEPTH_MAX = 32  # nesting of what people send; deeper is an attack or a loop
 JSON_NUMBER_CHARS_MAX = 100  # digits of one whole number in JSON
 SCHEDULES_JUDGED_MAX = 10_000  # schedules whose problems are remembered, most have none
 SETTINGS_BYTES_MAX = 1024 * 1024  # a settings file is written by hand
 PATTERNS_MAX = 1_000  # files and modules named to load services from
+
+# -- backfills and reruns
+BACKFILL_OCCURRENCES_MAX = 10_000  # of one backfill; counted before anything is reckoned
+BACKFILL_STRETCHES_MAX = 64  # revisions whose fire times one backfill follows; 60 KB in an event
+BACKFILL_CONCURRENCY_MAX = 1_000  # open runs of one backfill
+BACKFILL_PER_MINUTE_MAX = 60_000  # runs begun
+BACKFILL_LOOK_MAX = 200  # occurrences looked at in one decision; each is one look into the log
+BACKFILLS_MAX = 100  # that are not over, of all jobs
+RERUNS_MAX = 1_000  # runs of one occurrence or call
+RUNS_PER_BULK_MAX = 1_000  # retried or replayed by one command
+LIVE_STARTS_PAST_MAX = 10  # starts of live runs past one of a lower lane that waits
 
 # -- content
 INLINE_BYTES_MAX = 1_024  # larger inputs, results and tracebacks are content, by digest

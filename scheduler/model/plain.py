@@ -18,8 +18,9 @@ from msgspec.structs import fields, replace
 
 from scheduler.model.content import Contents, Payload
 from scheduler.model.errors import BadInput, Problem
-from scheduler.model.jobs import Definition, Retry
+from scheduler.model.jobs import Definition, Exclude, Retry
 from scheduler.model.json_values import shown
+from scheduler.model.plain_dates import read_exclude, write_exclude, zone_of_fires
 from scheduler.model.plain_inputs import read_input, write_input
 from scheduler.model.plain_schedules import (
     merged_schedule,
@@ -33,6 +34,7 @@ from scheduler.model.plain_values import (
     instant_in,
     labels,
     length,
+    length_or_next_fire,
     number,
     read_table,
     text,
@@ -54,6 +56,7 @@ RETRY_READERS: dict[str, Reader] = {
     "initial": length,
     "factor": number,
     "max_delay": length,
+    "give_up_after": length_or_next_fire,
 }
 _BLANK = Definition(name="blank", service="blank", schedule=Manual())  # stands in for what is wrong
 
@@ -124,7 +127,11 @@ def write_definition(
     Fields that stand at their default are left out unless `is_full`; an input that is content is
     written whole when `content` has its bytes, else by its digest.
     """
-    return _write_fields(definition, content, is_full=is_full)
+    written = _write_fields(definition, content, is_full=is_full)
+    if definition.exclude is not None:
+        zone = zone_of_fires(definition.schedule)
+        written["exclude"] = write_exclude(definition.exclude, known_zone=zone)
+    return written
 
 
 def _write_fields(
@@ -149,7 +156,7 @@ def _write_value(value: object, content: Content | None, *, is_full: bool) -> ob
         case Cron() | Interval() | Once() | Manual():
             return write_schedule(value)
         case Retry():
-            return _write_fields(value, content, is_full=is_full)
+            return _write_retry(value, is_full=is_full)
         case Payload():
             return write_input(value, content)
         case _:
@@ -163,6 +170,9 @@ def _readers(zone: str, now: datetime) -> dict[str, Reader]:
     def schedule(value: object, path: str) -> Schedule:
         return read_schedule(value, path, zone=zone, now=now)
 
+    def exclude(value: object, path: str) -> Exclude:
+        return read_exclude(value, path, zone=zone)
+
     return {
         "name": text,
         "service": text,
@@ -170,16 +180,22 @@ def _readers(zone: str, now: datetime) -> dict[str, Reader]:
         "start_at": instant,
         "end_at": instant,
         "max_runs": whole,
+        "jitter": length,
+        "exclude": exclude,
         "input": lambda value, _: value,  # read later: whether it is private must be known
         "misfire_grace": length,
         "catch_up": text,
         "catch_up_window": length,
         "catch_up_limit": whole,
         "overlap": text,
+        "queue_limit": whole,
+        "cancel_grace": length,
         "timeout": length,
         "retry": _retry,
         "start_deadline": length,
         "on_crash": text,
+        "pause_after_failures": whole,
+        "concurrency_key": text,
         "isolation": text,
         "private": flag,
         "on_success": text,
@@ -196,4 +212,14 @@ def _retry(value: object, path: str) -> Retry:
     found = read_table(value, path, RETRY_READERS, problems)
     if problems:
         raise BadInput(*problems)
+    if "give_up_after" in found and found["give_up_after"] is None:
+        del found["give_up_after"]
+        found["until_next_fire"] = True
     return replace(Retry(), **found)
+
+
+def _write_retry(retry: Retry, *, is_full: bool) -> dict[str, object]:
+    written = _write_fields(retry, None, is_full=is_full)
+    if written.pop("until_next_fire", False):
+        written["give_up_after"] = "next-fire"
+    return written

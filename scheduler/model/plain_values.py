@@ -117,6 +117,11 @@ def instant_in(zone: str, now: datetime) -> Callable[[object, str], datetime]:
     return instant
 
 
+def length_or_next_fire(value: object, path: str) -> timedelta | None:
+    """Return a length of time, or None for the words `next-fire`."""
+    return None if value == "next-fire" else length(value, path)
+
+
 def labels(value: object, path: str) -> dict[str, str]:
     """Return a table of texts."""
     if not isinstance(value, Mapping):

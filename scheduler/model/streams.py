@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from scheduler.model.jobs import JobId, RunId
+from scheduler.model.jobs import BackfillId, JobId, RunId
 
 SYSTEM = "system"
 
@@ -26,6 +26,11 @@ def skips_stream(job: JobId) -> str:
 def call_stream(run: RunId) -> str:
     """Return the stream of a run that has no occurrence."""
     return f"call/{run}"
+
+
+def backfill_stream(backfill: BackfillId) -> str:
+    """Return the stream of a backfill."""
+    return f"backfill/{backfill}"
 
 
 def fire_stream(fire_time: datetime, job: JobId) -> str:

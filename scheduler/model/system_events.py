@@ -37,7 +37,10 @@ class SystemStopped(
 class SystemPaused(
     Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="system-paused"
 ):
-    """Nothing is decided for any job until the system is resumed."""
+    """Nothing is decided for any job until the system is resumed, at the latest at `until`."""
+
+    until: datetime | None = None
+    missed: Missed = "skip"  # what becomes of the fire times of the pause at that end
 
 
 class SystemResumed(

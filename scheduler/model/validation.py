@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import get_args
 
 import msgspec
@@ -19,17 +20,28 @@ from scheduler.model.callbacks import JOB, SERVICE, job_called_by, service_calle
 from scheduler.model.cron import parse
 from scheduler.model.errors import BadInput, Problem
 from scheduler.model.firing import next_fire
-from scheduler.model.jobs import CatchUp, Definition, Isolation, OnCrash, Overlap, Retry
+from scheduler.model.jobs import (
+    CatchUp,
+    Definition,
+    Exclude,
+    Isolation,
+    OnCrash,
+    Overlap,
+    Retry,
+)
 from scheduler.model.json_values import path_key, shown, text_problem
 from scheduler.model.limits import (
     CATCH_UP_FIRES_MAX,
     DEFINITION_BYTES_MAX,
     DURATION_MAX,
+    EXCLUDED_RANGES_MAX,
     EXPRESSIONS_MAX,
+    FAILURES_IN_ROW_MAX,
     INPUT_BYTES_MAX,
     LABEL_CHARS_MAX,
     LABELS_MAX,
     NAME_CHARS_MAX,
+    QUEUE_MAX,
     RETRY_ATTEMPTS_MAX,
     RETRY_FACTOR_MAX,
     RUNS_MAX,
@@ -70,6 +82,7 @@ def problems_of(definition: Definition) -> list[Problem]:
         *service_problems(definition.service),
         *schedule_problems(definition.schedule, definition.start_at, definition.end_at),
         *_policy_problems(definition),
+        *exclude_problems(definition.exclude),
         *_callback_problems(definition.on_success, "$.on_success"),
         *_callback_problems(definition.on_failure, "$.on_failure"),
         *_retry_problems(definition.retry),
@@ -211,6 +224,43 @@ def _policy_problems(definition: Definition) -> Iterator[Problem]:
     yield from _length_problems("$.timeout", definition.timeout)
     yield from _length_problems("$.catch_up_window", definition.catch_up_window)
     yield from _length_problems("$.start_deadline", definition.start_deadline)
+    yield from _length_problems("$.jitter", definition.jitter, least=timedelta(0))
+    yield from _length_problems("$.cancel_grace", definition.cancel_grace, least=timedelta(0))
+    yield from _count_problems("$.queue_limit", definition.queue_limit, QUEUE_MAX)
+    failures = definition.pause_after_failures
+    yield from _count_problems("$.pause_after_failures", failures, FAILURES_IN_ROW_MAX)
+    if definition.concurrency_key is not None:
+        yield from name_problems(definition.concurrency_key, "$.concurrency_key")
+    if definition.overlap == "cancel" and definition.catch_up == "all":
+        yield Problem(
+            "$.overlap",
+            "cancel would end each run that catch_up = all has just planned.",
+            "Choose queue, skip or allow, or catch_up = latest",
+        )
+
+
+@lru_cache(SCHEDULES_JUDGED_MAX)
+def exclude_problems(exclude: Exclude | None) -> tuple[Problem, ...]:
+    """Return what is wrong with the days a job is excluded on."""
+    if exclude is None:
+        return ()
+    problems: list[Problem] = []
+    ranges = exclude.dates
+    if not 1 <= len(ranges) <= EXCLUDED_RANGES_MAX:
+        what = f"there are {len(ranges):,} ranges of days; from 1 to {EXCLUDED_RANGES_MAX:,}."
+        problems.append(Problem("$.exclude", what))
+    if any(days.last < days.first for days in ranges) or any(
+        later.first <= days.last for days, later in pairwise(ranges)
+    ):
+        problems.append(Problem("$.exclude", "is not in order, or its ranges overlap."))
+    if any(not YEAR_MIN <= day.year <= YEAR_MAX for one in ranges for day in (one.first, one.last)):
+        what = f"names a day outside the years {YEAR_MIN} to {YEAR_MAX}."
+        problems.append(Problem("$.exclude", what))
+    try:
+        zone(exclude.timezone, path="$.exclude.timezone")
+    except BadInput as bad:
+        problems += bad.problems
+    return tuple(problems)
 
 
 def _callback_problems(callback: str | None, path: str) -> Iterator[Problem]:
@@ -234,6 +284,9 @@ def _retry_problems(retry: Retry) -> Iterator[Problem]:
     yield from _count_problems("$.retry.max_attempts", retry.max_attempts, RETRY_ATTEMPTS_MAX)
     yield from _length_problems("$.retry.initial", retry.initial, least=timedelta(0))
     yield from _length_problems("$.retry.max_delay", retry.max_delay, least=timedelta(0))
+    yield from _length_problems("$.retry.give_up_after", retry.give_up_after)
+    if retry.until_next_fire and retry.give_up_after is not None:
+        yield Problem("$.retry.give_up_after", "is both a length and next-fire.", "Say one")
     if not math.isfinite(retry.factor) or not 1 <= retry.factor <= RETRY_FACTOR_MAX:
         yield Problem(
             "$.retry.factor",

@@ -28,6 +28,7 @@ _PLAIN: dict[type[inspect.Type], object] = {
     inspect.IntType: 7,
     inspect.FloatType: 2.5,
     inspect.DateTimeType: "2026-03-01T10:05:00.123456Z",
+    inspect.DateType: "2026-12-24",
     inspect.TimeDeltaType: "PT90.5S",
 }
 

@@ -1,6 +1,6 @@
 """A definition comes in from people in their words and leaves in them; wrong fields are told."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,28 +9,41 @@ from msgspec.structs import fields
 
 from scheduler.model.content import Payload
 from scheduler.model.errors import BadInput
-from scheduler.model.jobs import Definition, Retry
+from scheduler.model.jobs import DateRange, Definition, Exclude, Retry
 from scheduler.model.plain import read_changes, read_definition, write_definition
 from scheduler.model.schedules import Cron, Interval, Manual, Once
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+NEW_YEAR = date(2027, 1, 1)
 LEAST = {"name": "report", "service": "api.sync", "schedule": {"cron": "0 9 * * *"}}
 FULL = {
     **LEAST,
     "start_at": "2026-07-01T14:00",
     "end_at": "2026-08-01T12:00Z",
     "max_runs": 3,
+    "jitter": "20s",
+    "exclude": ["2026-12-24..2026-12-26", "2027-01-01"],
     "input": {"day": "monday"},
     "misfire_grace": "90s",
     "catch_up": "all",
     "catch_up_window": "2d",
     "catch_up_limit": 7,
-    "overlap": "allow",
+    "overlap": "queue",
+    "queue_limit": 4,
+    "cancel_grace": "2s",
     "timeout": "PT5M",
-    "retry": {"max_attempts": 3, "initial": "1s", "factor": 1.5, "max_delay": "1m"},
+    "retry": {
+        "max_attempts": 3,
+        "initial": "1s",
+        "factor": 1.5,
+        "max_delay": "1m",
+        "give_up_after": "1h",
+    },
     "start_deadline": "1h",
     "on_crash": "hold",
+    "pause_after_failures": 5,
+    "concurrency_key": "the database",
     "isolation": "process",
     "private": False,
     "on_success": "job:the next one",
@@ -66,16 +79,25 @@ def test_every_field_is_read() -> None:
         start_at=NOON,
         end_at=datetime(2026, 8, 1, 12, tzinfo=UTC),
         max_runs=3,
+        jitter=timedelta(seconds=20),
+        exclude=Exclude(
+            (DateRange(date(2026, 12, 24), date(2026, 12, 26)), DateRange(NEW_YEAR, NEW_YEAR)),
+            "Europe/Warsaw",
+        ),
         input=Payload(kind="json", text='{"day":"monday"}'),
         misfire_grace=timedelta(seconds=90),
         catch_up="all",
         catch_up_window=timedelta(days=2),
         catch_up_limit=7,
-        overlap="allow",
+        overlap="queue",
+        queue_limit=4,
+        cancel_grace=timedelta(seconds=2),
         timeout=timedelta(minutes=5),
-        retry=Retry(3, timedelta(seconds=1), 1.5, timedelta(minutes=1)),
+        retry=Retry(3, timedelta(seconds=1), 1.5, timedelta(minutes=1), timedelta(hours=1)),
         start_deadline=timedelta(hours=1),
         on_crash="hold",
+        pause_after_failures=5,
+        concurrency_key="the database",
         isolation="process",
         on_success="job:the next one",
         on_failure="service:api.alert",
