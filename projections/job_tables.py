@@ -12,7 +12,7 @@ from scheduler.model.firing import next_fire
 from scheduler.model.jobs import Definition
 from scheduler.model.schedules import Manual
 from scheduler.model.streams import compact
-from scheduler.rules.state import JobState
+from scheduler.rules.job_state import JobState
 
 JobStatus = Literal["active", "paused", "exhausted", "removed", "manual"]
 

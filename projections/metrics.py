@@ -32,7 +32,7 @@ from projections.tally_tables import (
 from scheduler.executor.timings import APPEND_BOUNDS_S
 from scheduler.model.errors import ViewsRenewed
 from scheduler.model.jobs import SkipReason
-from scheduler.rules.state import RunStatus
+from scheduler.rules.run_state import RunStatus
 
 UNFINISHED: Final[tuple[RunStatus, ...]] = ("waiting", "running", "retrying", "abandoned", "held")
 STATES: Final = ("active", "paused", "exhausted", "manual")

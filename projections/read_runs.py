@@ -15,7 +15,7 @@ from projections.statements import Question
 from scheduler.model.errors import NotFound
 from scheduler.model.jobs import Cause, JobId
 from scheduler.model.limits import ID_PREFIX_CHARS_MIN, ROWS_PER_LIST_MAX
-from scheduler.rules.state import RunStatus
+from scheduler.rules.run_state import RunStatus
 
 OPEN: Final = "'waiting', 'running', 'retrying', 'abandoned'"
 

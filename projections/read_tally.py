@@ -15,7 +15,7 @@ from projections.job_tables import JobStatus
 from projections.read_jobs import count_jobs, system
 from projections.tally_tables import Counts, Series, TallyColumns, from_row, micros, read_counts
 from scheduler.model.jobs import JobId
-from scheduler.rules.state import NO_JOB, RunStatus
+from scheduler.rules.run_state import NO_JOB, RunStatus
 
 Unfinished = dict[RunStatus, int]
 

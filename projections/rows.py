@@ -14,7 +14,7 @@ from projections.job_tables import JobStatus
 from scheduler.model.content import Payload
 from scheduler.model.jobs import Cause, Definition, JobId, RunId, SkipReason
 from scheduler.model.schedules import Schedule
-from scheduler.rules.state import RunStatus
+from scheduler.rules.run_state import RunStatus
 
 
 class JobRow(Struct, frozen=True, gc=False):

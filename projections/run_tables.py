@@ -18,7 +18,7 @@ from scheduler.model.events import RunPlanned, ServiceCalled
 from scheduler.model.jobs import Cause, Definition, JobId, RunId
 from scheduler.model.schedules import Manual
 from scheduler.model.streams import call_stream, compact, fire_stream
-from scheduler.rules.state import NO_JOB, RunState, RunStatus, opened, opened_call
+from scheduler.rules.run_state import NO_JOB, RunState, RunStatus, opened, opened_call
 
 UNREAD: Final = Definition(name="", service="", schedule=Manual())  # stands for any definition
 RUNS_DDL: Final = """

@@ -35,7 +35,7 @@ from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import JobId, RunId
 from scheduler.model.limits import VIEW_NAMES_KEPT_MAX, VIEW_RUNS_KEPT_MAX
-from scheduler.rules.state import ENDED, RunState, evolve_run
+from scheduler.rules.run_state import ENDED, RunState, evolve_run
 
 STEP_FIELDS = ("run_position", "name", "position", "attempt", "at", "result")
 Moved = (

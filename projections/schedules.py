@@ -30,7 +30,7 @@ from scheduler.log.contract import Recorded
 from scheduler.model import events as e
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import PAGE_EVENTS_MAX, VIEW_JOBS_KEPT_MAX
-from scheduler.rules.state import JobState, evolve_job
+from scheduler.rules.job_state import JobState, evolve_job
 
 
 class Kept(Struct, gc=False):

@@ -37,7 +37,7 @@ from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import Cause, JobId, RunId, SkipReason
 from scheduler.model.limits import SERIES_JOBS_MAX, VIEW_RUNS_KEPT_MAX, VIEW_TALLIES_KEPT_MAX
-from scheduler.rules.state import NO_JOB
+from scheduler.rules.run_state import NO_JOB
 
 MISSED: Final[frozenset[SkipReason]] = frozenset({"misfire", "window", "limit"})
 

@@ -105,7 +105,9 @@ class Workers:
         for arrival in self._parked.all_out(is_open=not is_complete):
             self.start([arrival.invocation], arrival.report, arrival.wish)
 
-    def stop(self, run: str, attempt: int, reason: StopReason) -> bool:
+    def stop(
+        self, run: str, attempt: int, reason: StopReason, grace: timedelta | None = None
+    ) -> bool:
         """Ask one attempt to end. True: it will be reported. False: it can only be told.
 
         An async service is cancelled; if it still runs after the grace it is reported as abandoned.
@@ -121,7 +123,8 @@ class Workers:
             found.interrupt(found)
             is_child = found.invocation.isolation == "process"
             insist = self._children.kill if is_child else self._attempts.give_up
-            self._reporting.after(self._grace, lambda: insist(found))
+            after = self._grace if grace is None else grace
+            self._reporting.after(after, lambda: insist(found))
         return will_end
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import timedelta
 
 from scheduler.log.contract import Appended, Nanoseconds, Request
 from scheduler.log.memory import MemoryLog
@@ -65,7 +66,9 @@ class FakeInvoke:
         if outcomes:
             report(outcomes)
 
-    def stop(self, run: RunId, attempt: int, reason: StopReason) -> bool:
+    def stop(
+        self, run: RunId, attempt: int, reason: StopReason, grace: timedelta | None = None
+    ) -> bool:
         """Take note, and end the attempt when it can be stopped."""
         self.stops.append((run, attempt, reason))
         if not self.is_stoppable:

@@ -18,7 +18,7 @@ from scheduler.model.jobs import JobId, RunId
 from scheduler.model.streams import fire_stream
 from scheduler.rules.decide import Known, decide, no_code
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import RunState, evolve_run
+from scheduler.rules.run_state import RunState, evolve_run
 from scheduler.rules.timetable import Timetable
 from tests.facts import at, system_started
 

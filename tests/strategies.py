@@ -22,7 +22,7 @@ from scheduler.model.jobs import Definition, JobId, Retry, RunId
 from scheduler.model.schedules import Cron, Interval, Manual, Once, Schedule
 from scheduler.rules.facts import Fact
 from scheduler.rules.resume import resume
-from scheduler.rules.state import RunState
+from scheduler.rules.run_state import RunState
 from tests.facts import at
 from tests.fakes import HeldLog
 

@@ -25,7 +25,7 @@ from scheduler.log.memory import MemoryLog
 from scheduler.model import commands as c
 from scheduler.model.errors import Conflict, NotFound
 from scheduler.model.events import LogCreated
-from scheduler.model.invocations import Invocation, Outcome, Report, StopReason, Wish
+from scheduler.model.invocations import Invocation, Outcome, Report, Wish
 from scheduler.model.jobs import Definition, JobId, RunId
 from scheduler.model.plain import read_definition
 from scheduler.model.plain_inputs import read_input
@@ -130,7 +130,7 @@ class _Inline:
         """Note these; `work` carries them out."""
         self.waiting += [(invocation, report, wish) for invocation in invocations]
 
-    def stop(self, run: RunId, attempt: int, reason: StopReason) -> bool:  # noqa: ARG002  # the protocol's
+    def stop(self, *_: object) -> bool:
         """Answer that nothing is running: what was started has ended by now."""
         return False
 

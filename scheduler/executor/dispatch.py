@@ -15,8 +15,8 @@ from scheduler.log.contract import Log
 from scheduler.model.content import Payload, text_of
 from scheduler.model.invocations import Invocation, Invoke, Outcome, Report, StopReason, Wish
 from scheduler.model.jobs import RunId
-from scheduler.model.limits import STALE_ENTRIES_MAX, STOP_PATIENCE
-from scheduler.rules.state import RunState
+from scheduler.model.limits import END_GRACE, STALE_ENTRIES_MAX, STOP_PATIENCE
+from scheduler.rules.run_state import RunState
 
 Attempt = tuple[RunId, int]
 
@@ -93,14 +93,20 @@ class Dispatch:
         if outcome.kind != "returned":
             self.out.pop((outcome.run, outcome.attempt), None)
 
-    def stop(self, run: RunId, attempt: int, reason: StopReason) -> Outcome | None:
-        """Ask an attempt to end; return its outcome at once when it cannot be stopped."""
+    def stop(
+        self, run: RunId, attempt: int, reason: StopReason, grace: timedelta | None = None
+    ) -> Outcome | None:
+        """Ask an attempt to end; return its outcome at once when it cannot be stopped.
+
+        `grace`: from asking it until it is made to; END_GRACE when not said.
+        """
         key = (run, attempt)
         out = self.out.get(key)
         if out is None or out.stopping is not None:
             return None
-        if self.invoke.stop(run, attempt, reason):
-            due_ns = self._clock.monotonic_ns() + nanoseconds(STOP_PATIENCE)
+        if self.invoke.stop(run, attempt, reason, grace):
+            patience = (END_GRACE if grace is None else grace) + STOP_PATIENCE
+            due_ns = self._clock.monotonic_ns() + nanoseconds(patience)
             self._expect(key, out._replace(due_ns=due_ns, stopping=reason))
             return None
         if reason == "cancelled":  # it may still succeed, and then it has; its timeout stands

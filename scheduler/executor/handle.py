@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from scheduler.executor.clock import Clock
 from scheduler.executor.command_digest import digest_of_command
-from scheduler.executor.replay import last_run, replay
+from scheduler.executor.replay import is_rerun, last_run, read_stream, replay
 from scheduler.executor.timings import APPEND_BOUNDS_S, Timings
 from scheduler.log.admit import whose
 from scheduler.log.contract import Appended, Log, Meta, Request, Write
@@ -27,11 +27,13 @@ from scheduler.model.content import Contents
 from scheduler.model.errors import Conflict, KeyReused
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import EVENTS_PER_APPEND_MAX
-from scheduler.model.streams import fire_stream
+from scheduler.model.streams import fire_stream, job_stream
 from scheduler.rules.decide import Known, decide, no_code
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import ENDED
+from scheduler.rules.run_state import ENDED, RunState
 from scheduler.rules.timetable import Timetable
+
+ABOUT_A_RUN = c.CancelRun | c.RetryRun | c.ResolveRun | c.ReplayRun
 
 
 class Answer(NamedTuple):
@@ -66,7 +68,9 @@ class Handle:
         self.timetable = restore() or Timetable()
         self.on_committed: Committed = _ignore
         self.on_failed: Failed = _ignore
-        self._known = Known(self._is_taken, code, self._has_content)
+        self._known = Known(
+            self._is_taken, code, self._has_content, self._last_run, self._job_events
+        )
         self.refolds = 0
         self.sent = 0  # requests so far; each is settled once, in order
         self.appends = Timings(APPEND_BOUNDS_S)  # from sending a request until it is durable
@@ -127,11 +131,15 @@ class Handle:
     @contextmanager
     def _recalled(self, command: c.AnyCommand, stream: str | None) -> Iterator[None]:
         """Have the run that a wish is about in the fold meanwhile, also when it has ended."""
-        if stream is None or not isinstance(command, c.CancelRun | c.RetryRun | c.ResolveRun):
+        if stream is None or not isinstance(command, ABOUT_A_RUN):
             yield
             return
         if command.run not in self.timetable.runs:
             found = last_run(self.log, stream)
+            if found is not None and found[0].run != command.run:
+                raise Conflict(
+                    f"run {command.run} was run again, as {found[0].run}; that one can be changed"
+                )
             if found is not None and found[0].status not in ENDED:
                 raise Conflict(f"run {command.run} has ended this very moment; look at it again")
             if found is not None:
@@ -200,6 +208,8 @@ class Handle:
         events: list[e.AnyEvent] = []
         for stream, event in facts:
             if stream != last:
+                if stream not in versions and is_rerun(event):
+                    timetable.continue_stream(stream, self.log.version(stream))
                 events = []
                 writes.append(Write(stream, versions.get(stream, 0), events))
                 last = stream
@@ -236,6 +246,15 @@ class Handle:
         state = self.log.content_state(digest)
         return state is not None and state.size is not None
 
+    def _last_run(self, stream: str) -> RunState | None:
+        if not self.log.version(stream):
+            return None
+        found = last_run(self.log, stream)
+        return None if found is None else found[0]
+
+    def _job_events(self, job: JobId) -> list[e.AnyEvent]:
+        return [recorded.event for recorded in read_stream(self.log, job_stream(job))]
+
     def _is_taken(self, job: JobId, fire_time: datetime) -> bool:
         return self.log.version(fire_stream(fire_time, job)) > 0
 
@@ -257,7 +276,8 @@ class _Gathered:
     def parts(self) -> list["_Gathered"]:
         """Return this in pieces, each within the bound of one append.
 
-        What follows from a run (`job-exhausted` after the last one) stays in the run's piece.
+        What follows from a run (`job-exhausted` after the last one, what its end calls, a pause
+        after too many failures) stays in the run's piece.
         """
         if len(self.facts) <= EVENTS_PER_APPEND_MAX:
             return [self]
@@ -265,9 +285,12 @@ class _Gathered:
         at = 0
         for here, write in enumerate(self.writes):
             size = len(write.events)
-            following = self.writes[here + 1 : here + 2]
-            needed = size + sum(len(one.events) for one in following if _follows(one))
-            if len(parts[-1].facts) + needed > EVENTS_PER_APPEND_MAX:
+            needed = size
+            for following in self.writes[here + 1 :]:
+                if not _follows(following):
+                    break
+                needed += len(following.events)
+            if len(parts[-1].facts) + needed > EVENTS_PER_APPEND_MAX and not _follows(write):
                 parts.append(_Gathered())
             parts[-1].writes.append(write)
             parts[-1].facts += self.facts[at : at + size]
@@ -308,4 +331,10 @@ def _answer(
 
 def _follows(write: Write) -> bool:
     """Return whether a write says what the one before it caused."""
-    return isinstance(write.events[0], e.JobExhausted)
+    match write.events[0]:
+        case e.JobExhausted() | e.RunPlanned(cause="callback") | e.ServiceCalled(cause="callback"):
+            return True
+        case e.JobPaused(failures=failures):
+            return failures > 0
+        case _:
+            return False

@@ -5,7 +5,7 @@ is told to stop, and leaves the log in order. Its face may be called from any th
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import timedelta
 
@@ -21,6 +21,7 @@ from scheduler.model.invocations import Invoke
 from scheduler.model.jobs import RunId
 from scheduler.model.limits import (
     CHILDREN_PATIENCE,
+    END_GRACE,
     IDLE_WAIT,
     SLOTS_DEFAULT,
     STOP_PATIENCE,
@@ -29,6 +30,7 @@ from scheduler.model.limits import (
 from scheduler.rules.resume import resume
 
 Alive = Callable[[], set[RunId]]  # runs whose child of an older executor still lives
+STOPPED_WITHIN = END_GRACE + STOP_PATIENCE + IDLE_WAIT  # an attempt that is asked to end
 AHEAD_MIN = timedelta(seconds=2)  # an interval's anchor may lie up to a second ahead
 
 
@@ -47,14 +49,24 @@ class Executor(Turns):
         alive: Alive = set,
         on_idle: Callable[[Handle], None] = lambda _: None,
         only: RunId | None = None,
+        key_limits: Mapping[str, int] | None = None,
     ) -> None:
         """Prepare; nothing happens before `start` (or `take_up` and `turn`, by hand).
 
         `on_idle` is called at the end of each turn, on the deciding thread: snapshots are taken
         there. With `only`, that run is carried out and nothing else is decided: no fire time, no
-        other start.
+        other start. `key_limits`: how many run at once per concurrency key, KEY_LIMIT_DEFAULT of
+        one that is not named.
         """
-        super().__init__(handle, invoke, clock, slots=slots, on_idle=on_idle, only=only)
+        super().__init__(
+            handle,
+            invoke,
+            clock,
+            slots=slots,
+            on_idle=on_idle,
+            only=only,
+            key_limits=key_limits or {},
+        )
         self._identity = identity
         self._stop_grace = stop_grace
         self._alive = alive
@@ -194,9 +206,7 @@ class Executor(Turns):
         for run, attempt in list(self._dispatch.out):
             if (outcome := self._dispatch.stop(run, attempt, "stop")) is not None:
                 self._outcomes.append(outcome)
-        self._turn_while_out(
-            2 * TICK_GAP_S if self._is_hurried else (STOP_PATIENCE + IDLE_WAIT).total_seconds()
-        )
+        self._turn_while_out(2 * TICK_GAP_S if self._is_hurried else STOPPED_WITHIN.total_seconds())
         self.turn(0)
         if self._outbox.can_decide:
             self.handle.gather(c.StopSystem())

@@ -10,7 +10,8 @@ from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.limits import PAGE_EVENTS_MAX
 from scheduler.model.streams import job_stream
-from scheduler.rules.state import JobState, RunState, evolve_job, evolve_run, opened, opened_call
+from scheduler.rules.job_state import JobState, evolve_job
+from scheduler.rules.run_state import RunState, evolve_run, opened, opened_call
 from scheduler.rules.timetable import Timetable
 
 
@@ -33,10 +34,18 @@ def replay(log: Log, timetable: Timetable) -> int:
                 found = last_run(log, recorded.stream, before=recorded.position)
                 if found is not None:
                     timetable.recall(*found)
+            elif is_rerun(event):
+                timetable.continue_stream(recorded.stream, recorded.version - 1)
             try:
                 apply(recorded.stream, event)
             except ImpossibleHistory as impossible:
                 raise ImpossibleHistory(f"position {recorded.position:,}: {impossible}") from None
+
+
+def is_rerun(event: e.AnyEvent) -> bool:
+    """Return whether an event opens another run in a stream that has one, which has ended."""
+    kind = type(event)
+    return (kind is e.RunPlanned or kind is e.ServiceCalled) and event.number > 1  # type: ignore[union-attr]  # told by its kind, which is quicker than isinstance
 
 
 def last_run(log: Log, stream: str, *, before: int | None = None) -> tuple[RunState, int] | None:

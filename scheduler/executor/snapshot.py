@@ -24,8 +24,10 @@ from scheduler.log.contract import Log
 from scheduler.model.errors import HorologError
 from scheduler.model.jobs import JobId, RunId
 from scheduler.model.limits import SNAPSHOT_EVENTS, SNAPSHOT_EVERY, SNAPSHOT_PATIENCE
-from scheduler.model.streams import SYSTEM, job_stream, skips_stream
-from scheduler.rules.state import JobState, RunState
+from scheduler.model.streams import SYSTEM, backfill_stream, job_stream, skips_stream
+from scheduler.rules.backfill_state import BackfillState
+from scheduler.rules.job_state import JobState
+from scheduler.rules.run_state import RunState
 from scheduler.rules.system import SystemState
 from scheduler.rules.timetable import Timetable
 
@@ -41,11 +43,12 @@ CREATE TABLE IF NOT EXISTS snapshot_state(
 
 
 class StoredJob(msgspec.Struct, array_like=True, gc=False):
-    """A job, and the versions of its two streams."""
+    """A job, the versions of its two streams, and how many runs in a row have failed."""
 
     state: JobState
     version: int
     skips: int
+    failures: int
 
 
 class StoredRun(msgspec.Struct, array_like=True, gc=False):
@@ -55,11 +58,19 @@ class StoredRun(msgspec.Struct, array_like=True, gc=False):
     version: int
 
 
+class StoredBackfill(msgspec.Struct, array_like=True, gc=False):
+    """A backfill that is not over, and the version of its stream."""
+
+    state: BackfillState
+    version: int
+
+
 class StoredSystem(msgspec.Struct, array_like=True, gc=False):
-    """The whole's state, and the version of its stream."""
+    """The whole's state, the version of its stream, and the few backfills there are."""
 
     state: SystemState
     version: int
+    backfills: list[StoredBackfill]
 
 
 class Picture(NamedTuple):
@@ -70,6 +81,8 @@ class Picture(NamedTuple):
     system: SystemState
     jobs: dict[JobId, JobState]
     runs: dict[RunId, RunState]
+    backfills: list[BackfillState]
+    failures: dict[JobId, int]
     versions: dict[str, int]
     changed_jobs: dict[JobId, None]
     changed_runs: dict[RunId, None]
@@ -157,6 +170,8 @@ class Snapshots:
             timetable.system,
             timetable.jobs.copy(),
             timetable.runs.copy(),
+            list(timetable.backfills.values()),
+            timetable.failures.copy(),
             timetable.versions.copy(),
             timetable.changed_jobs,
             timetable.changed_runs,
@@ -196,7 +211,16 @@ class Snapshots:
             *(("job/" + key, _job_body(picture, key)) for key in jobs),
             *(("run/" + key, _run_body(picture, key)) for key in runs),
         ]
-        system = _encode(StoredSystem(picture.system, picture.versions.get(SYSTEM, 0)))
+        system = _encode(
+            StoredSystem(
+                picture.system,
+                picture.versions.get(SYSTEM, 0),
+                [
+                    StoredBackfill(state, picture.versions[backfill_stream(state.asked.backfill)])
+                    for state in picture.backfills
+                ],
+            )
+        )
         digest = self._log.hash_at(picture.position)
         with self._views.transaction() as connection:
             for statement in TABLES.split(";"):
@@ -226,7 +250,12 @@ def _job_body(picture: Picture, key: JobId) -> bytes | None:
         return None
     versions = picture.versions
     return _encode(
-        StoredJob(state, versions.get(job_stream(key), 0), versions.get(skips_stream(key), 0))
+        StoredJob(
+            state,
+            versions.get(job_stream(key), 0),
+            versions.get(skips_stream(key), 0),
+            picture.failures.get(key, 0),
+        )
     )
 
 
@@ -253,7 +282,8 @@ def _restored(
     timetable.restore(
         position,
         (whole.state, whole.version),
-        [(job.state, job.version, job.skips) for job in jobs],
+        [(job.state, job.version, job.skips, job.failures) for job in jobs],
         [(run.state, run.version) for run in runs],
+        [(backfill.state, backfill.version) for backfill in whole.backfills],
     )
     return timetable

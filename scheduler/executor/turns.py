@@ -11,7 +11,7 @@ full disk is waited out; after anything worse nothing is decided any more until 
 """
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -27,14 +27,14 @@ from scheduler.model import events as e
 from scheduler.model.content import Contents, digest_of
 from scheduler.model.errors import Conflict, HorologError, Unreachable, VersionConflict
 from scheduler.model.invocations import Invocation, Invoke, OnceWished, Outcome, StepDone
-from scheduler.model.jobs import RunId
+from scheduler.model.jobs import Definition, RunId
 from scheduler.model.limits import IDLE_WAIT, WISH_TRIES_MAX
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import RunState
+from scheduler.rules.run_state import RunState
 
 FEW_FACTS = 16  # a tick that brought fewer leaves room for more to gather before the next
 TICK_GAP_S = 0.005
-STEPS_PER_TURN = 4  # expiries, starts, fire times, and the starts of those
+STEPS_PER_TURN = 5  # expiries, starts, fire times, backfills, and the starts of those
 STOPPING = "the scheduler is stopping; nothing was stored"
 RESTING = (
     "the clock was set forward by more than an hour; nothing is decided until it has stood for a "
@@ -53,11 +53,13 @@ class Turns:
         *,
         slots: int,
         on_idle: Callable[[Handle], None],
-        only: RunId | None = None,
+        only: RunId | None,
+        key_limits: Mapping[str, int],
     ) -> None:
         """Prepare; `on_idle` is called at the end of each turn."""
         self.handle = handle
         self.slots = slots
+        self._key_limits = dict(key_limits)
         self._only = only  # the one run to carry out; nothing else is decided
         self._clock = clock
         self._on_idle = on_idle
@@ -176,13 +178,18 @@ class Turns:
             elif isinstance(event, e.CancelRequested):
                 run = runs.get(event.run)
                 if run is not None:
-                    self._dispatch.stop(run.run, run.attempt, "cancelled")
+                    grace = self._definition_of(run).cancel_grace
+                    self._dispatch.stop(run.run, run.attempt, "cancelled", grace)
         if starting:
             self._dispatch.start(starting, self._name_of)
 
     def _name_of(self, run: RunState) -> str:
+        return self._definition_of(run).name
+
+    def _definition_of(self, run: RunState) -> Definition:
+        """Return the definition of a run's job as it is now; of a call, its own."""
         job = self.handle.timetable.jobs.get(run.job)
-        return (run if job is None else job).definition.name
+        return (run if job is None else job).definition
 
     def _look_at_clock(self) -> None:
         for jump in self._watch.look():
@@ -243,7 +250,9 @@ class Turns:
         self._has_more = False
         timetable = self.handle.timetable
         epoch = timetable.system.epoch
-        wish: c.Tick | c.StartRun = c.Tick(slots=self.slots, epoch=epoch)
+        wish: c.Tick | c.StartRun = c.Tick(
+            slots=self.slots, epoch=epoch, key_limits=self._key_limits
+        )
         if self._only is not None:
             wish = c.StartRun(run=self._only, epoch=epoch)
         decided = 0

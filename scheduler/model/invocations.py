@@ -115,8 +115,13 @@ class Invoke(Protocol):
         """Carry these out; an unknown service is reported as `no-service`."""
         ...
 
-    def stop(self, run: RunId, attempt: int, reason: StopReason) -> bool:
-        """Ask one attempt to end. True: it will be reported. False: it cannot be stopped."""
+    def stop(
+        self, run: RunId, attempt: int, reason: StopReason, grace: timedelta | None = None
+    ) -> bool:
+        """Ask one attempt to end, and make it after `grace` (END_GRACE when not said).
+
+        True: it will be reported, not long after that. False: it cannot be stopped.
+        """
         ...
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """The nouns: what a job is, as defined by a person, and the ids by which everything is named.
 
 A `Definition` holds what was asked for and nothing that changes by running; the latter is
-`rules.state`. The defaults here are the policy a user gets by saying nothing, and the
+`rules.job_state`. The defaults here are the policy a user gets by saying nothing, and the
 documentation's policy table is checked against them.
 """
 

@@ -150,9 +150,7 @@ REQUESTS_MAX = 2 * STEPS_MAX  # by one child: what it schedules is a job and a s
 REPLY_BYTES_MAX = 64 * 1024  # to one of them
 SUMMARY_CHARS_MAX = 200  # of a service, in lists: the first line of its docstring
 KNOWN_SHOWN_MAX = 8  # names told to someone who asked for one that is unknown
-STOP_PATIENCE = timedelta(
-    seconds=7
-)  # for an attempt asked to end, before it is given up: over END_GRACE
+STOP_PATIENCE = timedelta(seconds=2)  # for an attempt made to end, before it is given up
 CHILDREN_PATIENCE = timedelta(seconds=5)  # for children of the last executor, at start
 CLOCK_NOTED = timedelta(seconds=5)  # a smaller step of the wall clock is slew, not worth an event
 IDLE_WAIT = timedelta(seconds=1)  # the longest the executor sleeps: a set clock is seen by then

@@ -1,12 +1,14 @@
-"""What a run's end calls: `on_success` and `on_failure`, in the same append as the end.
+"""What an end calls: `on_success` and `on_failure`, in the same append as the end.
 
 A callback is named as people write it: `job:NAME` or `service:NAME`. Its run takes the outcome as
-input and follows from the run that ended, so it is planned once, whoever records the end. A job
-that is busy is waited for, not skipped; one that is gone leaves a call that fails with that
-reason, so that nothing is lost in silence.
+input and follows from what ended, so it is planned once, whoever records the end. A job that is
+busy is waited for, not skipped; one that is gone leaves a call that fails with that reason, so that
+nothing is lost in silence. A run of a backfill calls only when that was asked for; the backfill
+itself calls once, at its end.
 """
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,29 +19,62 @@ from scheduler.model.errors import Problem
 from scheduler.model.jobs import Definition, RunId, derived_id
 from scheduler.model.limits import CALLBACK_DEPTH_MAX
 from scheduler.model.streams import call_stream
+from scheduler.rules.backfill_state import BackfillState
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import RunState
+from scheduler.rules.run_state import RunState
 from scheduler.rules.timetable import Timetable
 
 
-def with_callbacks(
-    timetable: Timetable, run: RunState, facts: list[Fact], now: datetime
-) -> list[Fact]:
-    """Return the facts about one run and, when they end it, the run that its end calls."""
-    for fact in reversed(facts):
-        match fact.event:
-            case e.RunSucceeded(result=result):
-                told = ending(run, "succeeded", result=result)
-                return facts + called(timetable, run, run.definition.on_success, told, now)
-            case e.RunFailed(error=error):
-                told = ending(run, "failed", error=error)
-                return facts + called(timetable, run, run.definition.on_failure, told, now)
-            case e.RunExpired():
-                told = ending(run, "expired", error="not started by its start deadline")
-                return facts + called(timetable, run, run.definition.on_failure, told, now)
-            case _:
-                continue
-    return facts
+class Caller(NamedTuple):
+    """What has ended, as far as the run that it calls follows from it."""
+
+    key: str  # the called run's id is made of it
+    at: datetime  # ... and sorts beside this
+    run: RunId | None = None
+    depth: int = 0  # how many callbacks led to it
+
+
+def callbacks(timetable: Timetable, run: RunState, end: e.AnyEvent, now: datetime) -> list[Fact]:
+    """Return the run that the end of a run calls; none for what is no end, or calls nobody."""
+    if run.backfill is not None:
+        backfill = timetable.backfills.get(run.backfill)
+        if backfill is None or not backfill.asked.callbacks:
+            return []
+    match end:
+        case e.RunSucceeded(result=result):
+            told = ending(run, "succeeded", result=result)
+            callback = run.definition.on_success
+        case e.RunFailed(error=error):
+            told, callback = ending(run, "failed", error=error), run.definition.on_failure
+        case e.RunExpired():
+            told = ending(run, "expired", error="not started by its start deadline")
+            callback = run.definition.on_failure
+        case _:
+            return []
+    # The attempt is part of the key: a run that is tried again by a person ends again.
+    caller = Caller(f"{run.run}/{run.attempt}", run.due_time, run.run, run.depth)
+    return called(timetable, caller, callback, told, now)
+
+
+def backfill_callback(timetable: Timetable, state: BackfillState, now: datetime) -> list[Fact]:
+    """Return the run that the end of a backfill calls; on_failure when a run of it failed."""
+    asked = state.asked
+    definition = timetable.jobs[asked.job].definition
+    told: dict[str, object] = {
+        "backfill": asked.backfill,
+        "job": definition.name,
+        "after": asked.after,
+        "until": asked.until,
+        "outcome": "failed" if state.failed else "succeeded",
+        "occurrences": asked.count,
+        "runs": state.planned,
+        "succeeded": state.succeeded,
+        "failed": state.failed,
+        "cancelled": state.cancelled,
+    }
+    payload = Payload(kind="json", text=msgspec.json.encode(told).decode())
+    callback = definition.on_failure if state.failed else definition.on_success
+    return called(timetable, Caller(asked.backfill, now), callback, payload, now)
 
 
 def ending(
@@ -66,26 +101,26 @@ def ending(
 
 
 def called(
-    timetable: Timetable, run: RunState, callback: str | None, told: Payload, now: datetime
+    timetable: Timetable, caller: Caller, callback: str | None, told: Payload, now: datetime
 ) -> list[Fact]:
     """Return the run that a callback plans, none without one; one too many fails at once."""
     if callback is None:
         return []
-    key = callback_run(run, callback)
+    key = RunId(derived_id(caller.at, f"{caller.key}/{callback}"))
     stream = call_stream(key)
     name = job_called_by(callback)
     target = None if name is None else timetable.names.get(name)
-    if target is None or run.depth >= CALLBACK_DEPTH_MAX:
+    if target is None or caller.depth >= CALLBACK_DEPTH_MAX:
         call = e.ServiceCalled(
             run=key,
             service=service_called_by(callback) or callback,
             cause="callback",
             due_time=now,
             input=told,
-            parent=run.run,
-            depth=run.depth + 1,
+            parent=caller.run,
+            depth=caller.depth + 1,
         )
-        return [Fact(stream, call), *refused(run, key, name)]
+        return [Fact(stream, call), *refused(caller, key, name)]
     state = timetable.jobs[target]
     deadline = state.definition.start_deadline
     planned = e.RunPlanned(
@@ -96,29 +131,21 @@ def called(
         due_time=now,
         input=told,
         start_by=None if deadline is None else now + deadline,
-        parent=run.run,
-        depth=run.depth + 1,
+        parent=caller.run,
+        depth=caller.depth + 1,
     )
     return [Fact(stream, planned)]
 
 
-def refused(parent: RunState, key: RunId, job: str | None) -> list[Fact]:
+def refused(caller: Caller, key: RunId, job: str | None) -> list[Fact]:
     """Return the end of a call that cannot be carried out, so that it is seen."""
-    if parent.depth >= CALLBACK_DEPTH_MAX:
-        error = f"it would be callback {parent.depth + 1} in a row; at most {CALLBACK_DEPTH_MAX}"
+    if caller.depth >= CALLBACK_DEPTH_MAX:
+        error = f"it would be callback {caller.depth + 1} in a row; at most {CALLBACK_DEPTH_MAX}"
     elif job is not None:
         error = f"there is no job {job!r} to be called back"
     else:
         return []
     return [Fact(call_stream(key), e.RunFailed(run=key, kind="no-service", error=error))]
-
-
-def callback_run(parent: RunState, callback: str) -> RunId:
-    """Return the id of the run that `parent`'s end calls: it sorts beside it.
-
-    The attempt is part of its key: a run that is tried again by a person ends again.
-    """
-    return RunId(derived_id(parent.due_time, f"{parent.run}/{parent.attempt}/{callback}"))
 
 
 def callback_problems(timetable: Timetable, definition: Definition) -> list[Problem]:

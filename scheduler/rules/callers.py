@@ -2,7 +2,7 @@
 
 from scheduler.model.callbacks import job_called_by
 from scheduler.model.jobs import Definition, JobId
-from scheduler.rules.state import JobState
+from scheduler.rules.job_state import JobState
 
 
 class Callers:

@@ -18,10 +18,14 @@ from scheduler.model.limits import (
     SERVICES_PER_EVENT_MAX,
 )
 from scheduler.model.streams import SYSTEM
-from scheduler.rules import due, lifecycle, runs
+from scheduler.rules import backfill, due, lifecycle, runs
+from scheduler.rules.backfill import LastRun
+from scheduler.rules.backfill_request import JobEvents, request_backfill
 from scheduler.rules.erasing import HasContent, erase_content
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import Taken
+from scheduler.rules.reruns import replay_run
+from scheduler.rules.skip_next import restore_next, skip_next
 from scheduler.rules.timetable import Timetable
 
 
@@ -31,6 +35,8 @@ class Known(NamedTuple):
     taken: Taken  # of an occurrence from before the clock was set back: has it a run?
     code: Callable[[str], str | None]  # the digest of a service's source
     has_content: HasContent = lambda _: False  # whether there are bytes under a digest
+    last_run: LastRun = lambda _: None  # of an occurrence, by its stream
+    job_events: JobEvents = lambda _: ()  # the job's own stream
 
 
 def never_taken(job: JobId, fire_time: datetime) -> bool:  # noqa: ARG001  # the shape of Taken
@@ -68,12 +74,10 @@ def decide(
             return runs.record_step(timetable, command)
         case c.CallService():
             return runs.call_service(command, now)
-        case c.CancelRun():
-            return runs.cancel_run(timetable, command)
-        case c.RetryRun():
-            return runs.retry_run(timetable, command, now)
-        case c.ResolveRun():
-            return runs.resolve_run(timetable, command, now)
+        case c.CancelRun() | c.RetryRun() | c.ResolveRun() | c.ReplayRun():
+            return decide_run(timetable, command, now)
+        case c.RequestBackfill() | c.PauseBackfill() | c.ResumeBackfill() | c.CancelBackfill():
+            return decide_backfill(timetable, command, known)
         case (
             c.PauseSystem()
             | c.ResumeSystem()
@@ -92,8 +96,18 @@ def decide(
 
 
 JobCommand = (
-    c.DefineJob | c.ReviseJob | c.RenameJob | c.PauseJob | c.ResumeJob | c.RemoveJob | c.TriggerJob
+    c.DefineJob
+    | c.ReviseJob
+    | c.RenameJob
+    | c.PauseJob
+    | c.ResumeJob
+    | c.RemoveJob
+    | c.TriggerJob
+    | c.SkipNextFire
+    | c.RestoreNextFire
 )
+RunCommand = c.CancelRun | c.RetryRun | c.ResolveRun | c.ReplayRun
+BackfillCommand = c.RequestBackfill | c.PauseBackfill | c.ResumeBackfill | c.CancelBackfill
 SystemCommand = (
     c.PauseSystem
     | c.ResumeSystem
@@ -127,6 +141,40 @@ def decide_job(
             return lifecycle.remove_job(timetable, command, now, taken=taken)
         case c.TriggerJob():
             return lifecycle.trigger_job(timetable, command, now)
+        case c.SkipNextFire():
+            return skip_next(timetable, command, now)
+        case c.RestoreNextFire():
+            return restore_next(timetable, command, now)
+        case _:
+            assert_never(command)
+
+
+def decide_run(timetable: Timetable, command: RunCommand, now: datetime) -> list[Fact]:
+    """Answer a person's wish about a run."""
+    match command:
+        case c.CancelRun():
+            return runs.cancel_run(timetable, command)
+        case c.RetryRun():
+            return runs.retry_run(timetable, command, now)
+        case c.ResolveRun():
+            return runs.resolve_run(timetable, command, now)
+        case c.ReplayRun():
+            return replay_run(timetable, command, now)
+        case _:
+            assert_never(command)
+
+
+def decide_backfill(timetable: Timetable, command: BackfillCommand, known: Known) -> list[Fact]:
+    """Answer a wish about a backfill."""
+    match command:
+        case c.RequestBackfill():
+            return request_backfill(timetable, command, known.job_events)
+        case c.PauseBackfill():
+            return backfill.pause_backfill(timetable, command)
+        case c.ResumeBackfill():
+            return backfill.resume_backfill(timetable, command)
+        case c.CancelBackfill():
+            return backfill.cancel_backfill(timetable, command.backfill)
         case _:
             assert_never(command)
 
@@ -136,7 +184,7 @@ def decide_system(timetable: Timetable, command: SystemCommand, now: datetime) -
     system = timetable.system
     match command:
         case c.PauseSystem():
-            return lifecycle.pause_system(timetable)
+            return lifecycle.pause_system(timetable, command, now)
         case c.ResumeSystem():
             return lifecycle.resume_system(timetable, command, now)
         case c.AcceptClock():
@@ -187,12 +235,20 @@ def services_loaded(command: c.NoteServices) -> e.ServicesLoaded:
 def tick(timetable: Timetable, command: c.Tick, now: datetime, known: Known) -> list[Fact]:
     """Answer what time has brought, one stage at a time: the caller folds and asks again.
 
-    Starts come before plans, so that planning a great number of fires holds up no run.
+    Starts come before plans, so that planning a great number of fires holds up no run; backfills
+    come last.
     """
     return (
-        due.expire(timetable, now)
+        due.end_pauses(timetable, now)
+        or due.expire(timetable, now)
         or due.start_ready(
-            timetable, now, slots=command.slots, epoch=command.epoch, code=known.code
+            timetable,
+            now,
+            slots=command.slots,
+            key_limits=command.key_limits,
+            epoch=command.epoch,
+            code=known.code,
         )
         or due.plan_due(timetable, now, taken=known.taken)
+        or backfill.advance(timetable, now, known.last_run)
     )

@@ -1,12 +1,13 @@
-"""What time has brought: start deadlines, fire times and starts, in bounded steps."""
+"""What time has brought, in bounded steps: ends of pauses, start deadlines, fires and starts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.limits import DUE_JOBS_PER_APPEND, FIRES_PER_DECISION_MAX
-from scheduler.rules.callbacks import with_callbacks
+from scheduler.model.streams import SYSTEM, job_stream
+from scheduler.rules.aftermath import Aftermath
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import Taken, plan
 from scheduler.rules.timetable import Timetable
@@ -15,9 +16,24 @@ from scheduler.rules.timetable import Timetable
 def expire(timetable: Timetable, now: datetime) -> list[Fact]:
     """Expire the runs whose first attempt has not started by their start deadline."""
     facts: list[Fact] = []
+    aftermath = Aftermath(timetable, now)
     for run in timetable.expired_runs(now):
-        expired = Fact(run.stream, e.RunExpired(run=run.run))
-        facts += with_callbacks(timetable, run, [expired], now)
+        facts += aftermath.of(run, [Fact(run.stream, e.RunExpired(run=run.run))])
+    return facts
+
+
+def end_pauses(timetable: Timetable, now: datetime) -> list[Fact]:
+    """Resume what was paused until a time that has come: as of that time, whoever was awake."""
+    facts: list[Fact] = []
+    system = timetable.system
+    if system.paused and system.pause_end is not None and system.pause_end.at <= now:
+        at, missed = system.pause_end
+        facts.append(Fact(SYSTEM, e.SystemResumed(at=at, missed=missed)))
+    for job in timetable.agenda.ended_pauses(now):
+        if job.pause_end is not None:
+            at, missed = job.pause_end
+            resumed = e.JobResumed(job=job.job, at=at, missed=missed)
+            facts.append(Fact(job_stream(job.job), resumed))
     return facts
 
 
@@ -34,7 +50,7 @@ def plan_due(timetable: Timetable, now: datetime, *, taken: Taken) -> list[Fact]
         if decided:
             facts += decided
         else:  # what is due has its runs already, from before the clock was set back
-            timetable.pass_over(job.job, now)
+            timetable.agenda.pass_over(job.job, now)
     return facts
 
 
@@ -43,11 +59,11 @@ def start_ready(
     now: datetime,
     *,
     slots: int,
+    key_limits: Mapping[str, int],
     epoch: int,
     code: Callable[[str], str | None],
 ) -> list[Fact]:
-    """Start the runs whose time and turn have come, as far as slots are free."""
-    free = max(slots - len(timetable.occupied), 0)
+    """Start the runs whose time and turn have come, as far as slots and keys are free."""
     return [
         Fact(
             run.stream,
@@ -58,7 +74,7 @@ def start_ready(
                 code=code(run.definition.service),
             ),
         )
-        for run in timetable.ready_runs(now, free)
+        for run in timetable.ready_runs(now, slots, key_limits)
     ]
 
 

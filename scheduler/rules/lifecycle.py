@@ -12,15 +12,18 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import BadInput, Conflict, NotFound
 from scheduler.model.firing import next_fire
-from scheduler.model.jobs import Definition, JobId
+from scheduler.model.jobs import Definition, JobId, Missed
 from scheduler.model.limits import CATCH_UP_FIRES_MAX
 from scheduler.model.schedules import Interval, Manual, Once
 from scheduler.model.streams import SYSTEM, call_stream, job_stream
 from scheduler.model.validation import validate
+from scheduler.rules.backfill import backfills_of, cancel_backfill
 from scheduler.rules.callbacks import callback_problems, chain_problems
 from scheduler.rules.facts import Fact
-from scheduler.rules.plan import Taken, pauses_of, plan
-from scheduler.rules.state import JobState, Resumption, evolve_job
+from scheduler.rules.job_state import JobState, Resumption, evolve_job
+from scheduler.rules.lateness import pauses_of
+from scheduler.rules.overlap import Line
+from scheduler.rules.plan import Taken, plan
 from scheduler.rules.timetable import Timetable
 
 ONE_SECOND = timedelta(seconds=1)
@@ -201,7 +204,7 @@ def keeps_fire_times(one: Definition, other: Definition, if_past: str) -> bool:
 def cursor_of(fact: Fact) -> datetime:
     """Return how far a planning fact moves its job's cursor."""
     match fact.event:
-        case e.RunPlanned(due_time=at) | e.FiresSkipped(until=at):
+        case e.RunPlanned(fire_time=datetime() as at) | e.FiresSkipped(until=at):
             return at
         case _:
             return datetime.min.replace(tzinfo=UTC)
@@ -258,14 +261,29 @@ def rename_job(timetable: Timetable, wish: c.RenameJob) -> list[Fact]:
 
 
 def pause_job(timetable: Timetable, wish: c.PauseJob, now: datetime, *, taken: Taken) -> list[Fact]:
-    """Stop deciding for a job; what is due is decided first."""
+    """Stop deciding for a job; what is due is decided first. A paused one may get another end."""
     state = existing(timetable, wish.job)
-    if state.paused:
+    end = pause_end(wish.until, wish.missed, now)
+    if state.paused and state.pause_end == end:
         return []
     facts: list[Fact] = []
-    if not timetable.system.paused:
+    if not state.paused and not timetable.system.paused:
         facts = due_first(timetable, state, now, policy=state.definition, taken=taken)
-    return [*facts, Fact(job_stream(wish.job), e.JobPaused(job=wish.job))]
+    paused = e.JobPaused(job=wish.job, until=wish.until, missed=wish.missed)
+    return [*facts, Fact(job_stream(wish.job), paused)]
+
+
+def pause_end(until: datetime | None, missed: Missed, now: datetime) -> Resumption | None:
+    """Return the end of a pause that begins now. Raises: BadInput, when it has gone by."""
+    if until is None:
+        if missed != "skip":
+            raise BadInput.at(
+                "$.missed", "is of a pause that ends by itself.", "Give its end: --until TIME"
+            )
+        return None
+    if until <= now:
+        raise BadInput.at("$.until", f"{until:%Y-%m-%dT%H:%M:%SZ} has gone by.", "Name a later one")
+    return Resumption(until, missed)
 
 
 def resume_job(
@@ -289,12 +307,15 @@ def remove_job(
     """Remove a job for good: what is due is decided, what has not started is cancelled."""
     state = existing(timetable, wish.job)
     facts = due_first(timetable, state, now, policy=state.definition, taken=taken)
+    ended = {fact.event.run for fact in facts if isinstance(fact.event, e.RunCancelled)}
     for fact in list(facts):
-        if isinstance(fact.event, e.RunPlanned):
+        if isinstance(fact.event, e.RunPlanned) and fact.event.run not in ended:
             facts.append(Fact(fact.stream, e.RunCancelled(run=fact.event.run)))
-    for key in timetable.open_of.get(wish.job, ()):
-        run = timetable.runs[key]
-        if run.attempt == 0:
+    for backfill in backfills_of(timetable, wish.job):
+        facts += cancel_backfill(timetable, backfill.asked.backfill)
+    ended |= {fact.event.run for fact in facts if isinstance(fact.event, e.RunCancelled)}
+    for key, run in timetable.runs.items():
+        if run.job == wish.job and run.is_open and run.attempt == 0 and key not in ended:
             facts.append(Fact(run.stream, e.RunCancelled(run=key)))
     return [*facts, Fact(job_stream(wish.job), e.JobRemoved(job=wish.job))]
 
@@ -302,12 +323,8 @@ def remove_job(
 def trigger_job(timetable: Timetable, wish: c.TriggerJob, now: datetime) -> list[Fact]:
     """Run a job now; cursor and counters stay. Refused, not skipped, when overlap forbids it."""
     state = existing(timetable, wish.job)
-    if state.definition.overlap == "skip" and timetable.is_busy(wish.job):
-        run = next(iter(timetable.open_of[wish.job]))
-        raise Conflict(
-            f"run {run} of {state.definition.name} is still open, and its overlap policy is skip. "
-            f"Wait for it, or end it: horolog run cancel {run}"
-        )
+    line = Line(timetable, wish.job, state.definition)
+    line.refuse(state.definition.name)
     deadline = state.definition.start_deadline
     event = e.RunPlanned(
         run=wish.run,
@@ -318,12 +335,16 @@ def trigger_job(timetable: Timetable, wish: c.TriggerJob, now: datetime) -> list
         input=wish.input,
         start_by=None if deadline is None else now + deadline,
     )
-    return [Fact(call_stream(wish.run), event)]
+    return [*line.give_way(wish.run), Fact(call_stream(wish.run), event)]
 
 
-def pause_system(timetable: Timetable) -> list[Fact]:
-    """Stop deciding for every job."""
-    return [] if timetable.system.paused else [Fact(SYSTEM, e.SystemPaused())]
+def pause_system(timetable: Timetable, wish: c.PauseSystem, now: datetime) -> list[Fact]:
+    """Stop deciding for every job; a pause that stands may get another end."""
+    system = timetable.system
+    end = pause_end(wish.until, wish.missed, now)
+    if system.paused and system.pause_end == end:
+        return []
+    return [Fact(SYSTEM, e.SystemPaused(until=wish.until, missed=wish.missed))]
 
 
 def resume_system(timetable: Timetable, wish: c.ResumeSystem, now: datetime) -> list[Fact]:

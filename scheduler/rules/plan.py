@@ -1,11 +1,11 @@
 """What becomes of a job's fire times in a window: live firing, catch-up, the end of a pause.
 
-The order is fixed: which fire times are late, and what catch-up makes of them; then overlap; then a
-run. Every fire time of the window becomes a run, or falls in a skip that says why; the cursor
-passes it in the same breath. Windows that are skipped whole are counted, never walked
-(`firing.count_fires`).
+The order is fixed: days that are excluded and fire times that somebody asked to skip; which of the
+others are late (`lateness`), and what catch-up makes of them; then `overlap`; then a run. Every
+fire time of the window becomes a run, or falls in a skip that says why; the cursor passes it in the
+same breath. Windows that are skipped whole are counted, never walked (`firing.count_fires`).
 
-A fire time is late when it is more than `misfire_grace` before now. Late ones:
+Of late fire times:
 
 - catch_up none: all are skipped (`misfire`);
 - catch_up latest: the newest runs, unless a fire that is on time stands for it; the others are
@@ -14,15 +14,16 @@ A fire time is late when it is more than `misfire_grace` before now. Late ones:
 - beyond `catch_up_window` they are skipped as `window`, beyond the newest `catch_up_limit` as
   `limit`.
 
-What a pause left undecided counts as late, whatever its age, and is treated as its end said. A fire
-time that has its run already, from before the clock was set back, is passed over without a word.
+A fire time that has its run already, from before the clock was set back, is passed over without a
+word.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from scheduler.model import events as e
+from scheduler.model.excluded import excluded_in, is_excluded
 from scheduler.model.firing import (
     count_fires,
     fire_times,
@@ -30,30 +31,29 @@ from scheduler.model.firing import (
     next_fire,
     previous_fire,
 )
-from scheduler.model.jobs import CatchUp, Definition, JobId, Missed, SkipReason, run_id
+from scheduler.model.jitter import due_time
+from scheduler.model.jobs import Definition, JobId, SkipReason, run_id
 from scheduler.model.limits import FIRES_PER_DECISION_MAX
 from scheduler.model.schedules import Interval
 from scheduler.model.streams import fire_stream, job_stream, skips_stream
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import JobState, Resumption, evolve_job
+from scheduler.rules.job_state import JobState, Resumption, evolve_job
+from scheduler.rules.lateness import INSTANT, Lateness, missed, ordinary, pauses_of
+from scheduler.rules.overlap import Line
 from scheduler.rules.timetable import Timetable
 
 ONE_SECOND = timedelta(seconds=1)
-INSTANT = timedelta(microseconds=1)
-ALL_WINDOW = timedelta(hours=24)  # how far `all` reaches back when nothing else is said
 
 # Whether an occurrence has a run, from before the clock was set back.
 Taken = Callable[[JobId, datetime], bool]
 
 
-class Lateness(NamedTuple):
-    """How the fire times of one stretch are treated."""
+class Piece(NamedTuple):
+    """A part of a window: (after, until]; with a reason, nothing in it runs."""
 
-    late_until: datetime  # fire times up to here are late
-    catch_up: CatchUp
-    reach: timedelta | None  # older late fires than this are out of the window
-    limit: int
-    none_reason: SkipReason = "misfire"
+    after: datetime
+    until: datetime
+    reason: SkipReason | None = None
 
 
 def plan(
@@ -77,37 +77,9 @@ def plan(
     for pause in pauses_of(timetable, job) if pauses is None else pauses:
         until = min(pause.at, now)
         planner.stretch(until, missed(planner.policy, pause.missed, until))
-    planner.stretch(now, ordinary(planner.policy, now))
+    planner.stretch(now, ordinary(planner.job, planner.policy, now))
     planner.exhaust()
     return planner.facts
-
-
-def pauses_of(timetable: Timetable, job: JobState) -> list[Resumption]:
-    """Return the ended pauses that are still to be decided, the earlier first.
-
-    The job's own holds for all before it, so one of the whole that ended earlier adds nothing.
-    """
-    own, everything = job.resumption, timetable.system.resumption
-    pauses = [] if own is None else [own]
-    if everything is not None and (own is None or own.at < everything.at):
-        pauses.append(everything)
-    return [pause for pause in pauses if pause.at > job.cursor]
-
-
-def ordinary(policy: Definition, now: datetime) -> Lateness:
-    """Return how a job's own policy treats the fire times up to now."""
-    reach = policy.catch_up_window
-    if reach is None and policy.catch_up == "all":
-        reach = ALL_WINDOW
-    late_until = now - policy.misfire_grace - INSTANT
-    return Lateness(late_until, policy.catch_up, reach, policy.catch_up_limit)
-
-
-def missed(policy: Definition, choice: Missed, until: datetime) -> Lateness:
-    """Return how the end of a pause treats the fire times up to `until`: all count as late."""
-    if choice == "skip":
-        return Lateness(until, "none", None, policy.catch_up_limit, none_reason="paused")
-    return Lateness(until, choice, None, policy.catch_up_limit)
 
 
 class _Planner:
@@ -126,9 +98,8 @@ class _Planner:
         self.policy = policy
         self.facts: list[Fact] = []
         self.runs_max = FIRES_PER_DECISION_MAX
-        self._is_busy = timetable.is_busy(job.job)
-        self._is_line_open = timetable.is_line_open(job.job)
-        self._seen = timetable.looked_at(job)  # no fire time up to here is left to decide
+        self._line = Line(timetable, job.job, policy)
+        self._seen = timetable.agenda.looked_at(job)  # no fire time up to here is left to decide
         self._taken = taken
         self._runs = 0
 
@@ -140,7 +111,7 @@ class _Planner:
         if not self._is_full() and self._after() < late_until:
             self._late(late_until, until, lateness)
         if self._after() < self._bounded(until):
-            self._on_time(self._bounded(until))
+            self._each(self._bounded(until), "schedule")
 
     def exhaust(self) -> None:
         """Add the job's end when no fire time is left, or no run."""
@@ -153,7 +124,6 @@ class _Planner:
             self._end("no-fires-left")
 
     def _late(self, late_until: datetime, until: datetime, lateness: Lateness) -> None:
-        schedule = self.job.definition.schedule
         bound = self._bounded(late_until)
         if lateness.catch_up == "none":
             self._skip_until(bound, lateness.none_reason)
@@ -161,46 +131,49 @@ class _Planner:
         if lateness.reach is not None:
             self._skip_until(min(self.now - lateness.reach - INSTANT, bound), "window")
         if lateness.catch_up == "latest":
-            end = self._bounded(until)
-            on_time = fire_times(schedule, after=max(bound, self._after()), until=end, limit=1)
-            if on_time:
+            if self._has_kept(max(bound, self._after()), self._bounded(until)):
                 self._skip_until(bound, "coalesced")
                 return
-            newest = latest_fire_times(schedule, after=self._after(), until=bound, limit=1)
+            newest = self._newest_kept(bound, 1)
             if newest:
                 self._skip_until(newest[0] - ONE_SECOND, "coalesced")
                 self._decide(newest[0], "catch-up", waits=False)
             return
-        newest = latest_fire_times(schedule, after=self._after(), until=bound, limit=lateness.limit)
+        newest = self._newest_kept(bound, lateness.limit)
         if newest:
             self._skip_until(newest[0] - ONE_SECOND, "limit")
-        for fire_time in newest:
-            self._decide(fire_time, "catch-up", waits=True)
+            self._each(bound, "catch-up")
+
+    def _each(self, until: datetime, cause: Literal["schedule", "catch-up"]) -> None:
+        """Decide the fire times up to `until` one by one, oldest first."""
+        waits = cause == "catch-up"
+        for piece in list(self._pieces(self._after(), until)):
             if self._is_full():
                 return
-
-    def _on_time(self, until: datetime) -> None:
-        schedule = self.job.definition.schedule
-        while not self._is_full():
-            room = self.runs_max - self._runs
-            found = fire_times(schedule, after=self._after(), until=until, limit=room)
-            for fire_time in found:
-                if self._must_skip():
-                    self._skip_until(until, "overlap")  # nothing ends within one decision
-                    return
-                self._decide(fire_time, "schedule", waits=False)
-                if self._is_full():
-                    return
-            if len(found) < room:
-                return
+            if piece.reason is not None:
+                self._skip_window(piece.until, piece.reason)
+                continue
+            while not self._is_full():
+                room = self.runs_max - self._runs
+                found = self._fires(self._after(), piece.until, limit=room)
+                for fire_time in found:
+                    if not waits and (refusal := self._refusal()) is not None:
+                        self._skip_until(until, refusal)  # nothing ends within one decision
+                        return
+                    self._decide(fire_time, cause, waits=waits)
+                    if self._is_full():
+                        return
+                if len(found) < room:
+                    break
 
     def _is_full(self) -> bool:
         """Return whether the bound of this decision, or of the job's runs, is met."""
         limit = self.job.definition.max_runs
         return self._runs >= self.runs_max or (limit is not None and self.job.planned >= limit)
 
-    def _must_skip(self) -> bool:
-        return self.policy.overlap == "skip" and self._is_busy and not self._is_line_open
+    def _refusal(self) -> SkipReason | None:
+        """Return why the next fire time may not become a run beside those that are open."""
+        return None if self._line.is_catching_up else self._line.refusal()
 
     def _decide(
         self, fire_time: datetime, cause: Literal["schedule", "catch-up"], *, waits: bool
@@ -210,35 +183,41 @@ class _Planner:
         if self._was_taken(fire_time):
             self._seen = fire_time
             return
-        if not waits and self._must_skip():
-            self._skip_until(fire_time, "overlap")
+        if not waits and (refusal := self._refusal()) is not None:
+            self._skip_until(fire_time, refusal)
             return
+        run, stream = run_id(job.job, fire_time), fire_stream(fire_time, job.job)
+        if not waits and not self._line.is_catching_up:
+            self.facts += self._line.give_way(run)
+        due = due_time(job.job, job.definition, fire_time)
         deadline = job.definition.start_deadline
         event = e.RunPlanned(
-            run=run_id(job.job, fire_time),
+            run=run,
             job=job.job,
             cause=cause,
             revision=job.revision,
-            due_time=fire_time,
+            due_time=due,
             fire_time=fire_time,
             window_start=self._window_start(fire_time),
-            start_by=None if deadline is None else max(fire_time, self.now) + deadline,
+            start_by=None if deadline is None else max(due, self.now) + deadline,
             in_line=waits,
         )
-        self._add(fire_stream(fire_time, job.job), event)
-        self._is_busy = True
-        self._is_line_open = self._is_line_open or waits
+        self._add(stream, event)
+        self._line.join(run, stream, in_line=waits)
         self._runs += 1
 
     def _skip_until(self, until: datetime, reason: SkipReason) -> None:
+        """Skip every fire time after the cursor up to `until`, for `reason` or a stronger one."""
+        for piece in list(self._pieces(self._after(), until)):
+            self._skip_window(piece.until, piece.reason or reason)
+
+    def _skip_window(self, until: datetime, reason: SkipReason) -> None:
         """Skip every fire time after the cursor up to `until`, if there is any."""
         after = self._after()
-        if until <= after:
-            return
-        schedule = self.job.definition.schedule
-        newest = latest_fire_times(schedule, after=after, until=until, limit=1)
+        newest = self._latest(after, until, limit=1)
         if not newest:
             return
+        schedule = self.job.definition.schedule
         count = count_fires(schedule, after=after, until=until) - self._count_taken(after, until)
         if not count:
             self._seen = newest[0]
@@ -253,6 +232,43 @@ class _Planner:
     def _add(self, stream: str, event: e.AnyEvent) -> None:
         self.facts.append(Fact(stream, event))
         self.job = evolve_job(self.job, event)
+
+    def _pieces(self, after: datetime, until: datetime) -> Iterator[Piece]:
+        """Yield (after, until] in parts, those in which nothing is to run apart from the others."""
+        exclude, skipping = self.job.definition.exclude, self.job.skipping
+        marks = [Piece(*part, "excluded") for part in excluded_in(exclude, after, until)]
+        marks += [
+            Piece(at - ONE_SECOND, at, "skip-next")
+            for at in skipping
+            if after < at <= until and not is_excluded(exclude, at)
+        ]
+        for mark in sorted(marks):
+            if after < mark.after:
+                yield Piece(after, mark.after)
+            yield mark
+            after = mark.until
+        if after < until:
+            yield Piece(after, until)
+
+    def _has_kept(self, after: datetime, until: datetime) -> bool:
+        """Return whether a fire time in (after, until] would run."""
+        kept = (piece for piece in self._pieces(after, until) if piece.reason is None)
+        return any(self._fires(piece.after, piece.until, limit=1) for piece in kept)
+
+    def _newest_kept(self, until: datetime, limit: int) -> list[datetime]:
+        """Return the last `limit` fire times up to `until` that would run, ascending."""
+        found: list[datetime] = []
+        for piece in reversed(list(self._pieces(self._after(), until))):
+            if piece.reason is None and len(found) < limit:
+                found = self._latest(piece.after, piece.until, limit=limit - len(found)) + found
+        return found
+
+    def _fires(self, after: datetime, until: datetime, *, limit: int) -> list[datetime]:
+        return fire_times(self.job.definition.schedule, after=after, until=until, limit=limit)
+
+    def _latest(self, after: datetime, until: datetime, *, limit: int) -> list[datetime]:
+        schedule = self.job.definition.schedule
+        return latest_fire_times(schedule, after=after, until=until, limit=limit)
 
     def _end(self, reason: Literal["max-runs", "no-fires-left"]) -> None:
         self._add(job_stream(self.job.job), e.JobExhausted(job=self.job.job, reason=reason))

@@ -11,16 +11,20 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.content import digest_of
 from scheduler.model.errors import Conflict, NotFound
+from scheduler.model.firing import next_fire
 from scheduler.model.invocations import Outcome
 from scheduler.model.jobs import FailureKind, Retry, RunId
 from scheduler.model.limits import CRASHES_MAX, HEAD_CHARS, STEPS_MAX
 from scheduler.model.streams import call_stream
-from scheduler.rules.callbacks import with_callbacks
+from scheduler.rules.aftermath import Aftermath
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import ENDED, NO_JOB, REOPENABLE, RunState, evolve_run
+from scheduler.rules.overlap import Line
+from scheduler.rules.run_state import ENDED, NO_JOB, REOPENABLE, RunState, evolve_run
 from scheduler.rules.timetable import Timetable
 
 JITTER_STEPS = 1 << 32
+MICROSECOND = timedelta(microseconds=1)
+GAVE_UP = " (tried no further: give_up_after)"
 
 
 def retry_delay(retry: Retry, run: RunId, failures: int) -> timedelta:
@@ -42,19 +46,20 @@ def retry_delay(retry: Retry, run: RunId, failures: int) -> timedelta:
 def record_outcomes(timetable: Timetable, wish: c.RecordOutcomes, now: datetime) -> list[Fact]:
     """Record how attempts ended, and what follows for their runs."""
     told: dict[RunId, list[Fact]] = {}
+    aftermath = Aftermath(timetable, now)
     for outcome in wish.outcomes:
         run = timetable.runs.get(outcome.run)
         if run is None:
             continue  # it has ended: its stream is closed
         before = told.get(run.run)
         if before is None:
-            told[run.run] = with_callbacks(timetable, run, record_outcome(run, outcome, now), now)
+            told[run.run] = aftermath.of(run, record_outcome(run, outcome, now))
             continue
         for fact in before:
-            if isinstance(fact.event, e.RunEvent):
+            if isinstance(fact.event, e.RunEvent) and fact.event.run == run.run:
                 run = evolve_run(run, fact.event)
         if run.status not in ENDED:
-            before += with_callbacks(timetable, run, record_outcome(run, outcome, now), now)
+            before += aftermath.of(run, record_outcome(run, outcome, now))
     return [fact for facts in told.values() for fact in facts]
 
 
@@ -107,29 +112,44 @@ def logged(run: RunState, outcome: Outcome) -> e.AttemptLogged:
 
 def failed(run: RunState, outcome: Outcome, kind: FailureKind, now: datetime) -> list[Fact]:
     """Return the failed attempt and what follows: retry, hold, end, or a thread to wait for."""
-    ends = [] if outcome.abandoned else endings(run, kind, outcome.error, fatal=outcome.fatal)
-    retries = may_retry(run, kind, fatal=outcome.fatal)
     retry_at = None
-    if retries:
+    error = outcome.error
+    give_up_at = run.give_up_at or give_up_time(run, now - MICROSECOND * outcome.duration_us)
+    if may_retry(run, kind, fatal=outcome.fatal):
         delay = outcome.retry_after
         if delay is None:
             delay = retry_delay(run.definition.retry, run.run, run.failures + run.crashes + 1)
         retry_at = now + delay
+        if give_up_at is not None and retry_at >= give_up_at:
+            retry_at = None
+            error += GAVE_UP
     event = e.AttemptFailed(
         run=run.run,
         attempt=run.attempt,
         kind=kind,
-        error=outcome.error,
+        error=error,
         duration_us=outcome.duration_us,
         detail=outcome.detail,
         retry_at=retry_at,
+        give_up_at=None if run.give_up_at is not None else give_up_at,
         abandoned=outcome.abandoned,
     )
-    return [Fact(run.stream, event), *ends]
+    facts = [Fact(run.stream, event)]
+    if retry_at is None and not outcome.abandoned:
+        facts += endings(run, kind, error)
+    return facts
+
+
+def give_up_time(run: RunState, begun_at: datetime) -> datetime | None:
+    """Return from when on no attempt begins, given that of the first one; None for no such time."""
+    retry = run.definition.retry
+    if retry.until_next_fire:
+        return next_fire(run.definition.schedule, begun_at)
+    return None if retry.give_up_after is None else begun_at + retry.give_up_after
 
 
 def may_retry(run: RunState, kind: FailureKind, *, fatal: bool = False) -> bool:
-    """Return whether another attempt follows one that failed for this reason."""
+    """Return whether the policy allows another attempt after one that failed for this reason."""
     if run.is_cancel_requested or fatal or kind == "cancelled":
         return False
     policy = run.definition.on_crash
@@ -140,15 +160,13 @@ def may_retry(run: RunState, kind: FailureKind, *, fatal: bool = False) -> bool:
     return run.failures + 1 < run.definition.retry.max_attempts
 
 
-def endings(run: RunState, kind: FailureKind, error: str, *, fatal: bool = False) -> list[Fact]:
-    """Return what ends or holds a run whose attempt failed; nothing when it is tried again."""
+def endings(run: RunState, kind: FailureKind, error: str) -> list[Fact]:
+    """Return what ends or holds a run whose attempt failed and is not tried again."""
     if run.is_cancel_requested:
         return [Fact(run.stream, e.RunCancelled(run=run.run))]
-    if may_retry(run, kind, fatal=fatal):
-        return []
     if run.definition.on_crash == "hold" and kind in {"crash", "timeout"}:
         return [Fact(run.stream, e.RunHeld(run=run.run, reason=f"{kind}: {error}"))]
-    if kind == "crash" and run.definition.on_crash == "retry":
+    if kind == "crash" and run.crashes + 1 >= CRASHES_MAX:
         ending = e.RunFailed(
             run=run.run, kind="crash-loop", error=f"{CRASHES_MAX} attempts were lost to crashes"
         )
@@ -199,7 +217,7 @@ def settle_run(timetable: Timetable, wish: c.SettleRun, now: datetime) -> list[F
     run = timetable.runs.get(wish.run)
     if run is None:
         return []
-    return with_callbacks(timetable, run, settled(run, wish, now), now)
+    return Aftermath(timetable, now).of(run, settled(run, wish, now))
 
 
 def settled(run: RunState, wish: c.SettleRun, now: datetime) -> list[Fact]:
@@ -303,9 +321,12 @@ def _refuse_overlap(timetable: Timetable, run: RunState) -> None:
         if run.status != "held":
             raise Conflict(f"the job of run {run.run} was removed; its ended runs stay as they are")
         return
-    if job.definition.overlap == "skip" and timetable.is_busy(run.job):
-        other = next(iter(timetable.open_of[run.job]))
+    if not run.is_live:
+        return
+    line = Line(timetable, run.job, job.definition)
+    if job.definition.overlap == "cancel" and timetable.is_busy(run.job):
         raise Conflict(
-            f"run {other} of {job.definition.name} is still open, and its overlap policy is skip. "
-            f"Wait for it, or end it: horolog run cancel {other}"
+            f"a run of {job.definition.name} is open, and would be ended for this one (overlap is"
+            " cancel). Wait for it"
         )
+    line.refuse(job.definition.name)

@@ -4,7 +4,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler.model import events as e
-from scheduler.rules.state import Resumption, not_beyond
+from scheduler.rules.job_state import Resumption, not_beyond
 
 
 class SystemState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -14,6 +14,7 @@ class SystemState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     epoch: int = 0
     running: bool = False  # the epoch has started and not stopped in order
     paused: bool = False
+    pause_end: Resumption | None = None  # of a pause that ends by itself
     resumption: Resumption | None = None
 
 
@@ -26,10 +27,13 @@ def evolve_system(state: SystemState, event: e.AnyEvent) -> SystemState:
             return replace(state, epoch=epoch, running=True)
         case e.SystemStopped():
             return replace(state, running=False)
-        case e.SystemPaused() | e.LogRestored():
-            return replace(state, paused=True)
+        case e.SystemPaused(until=until, missed=missed):
+            end = None if until is None else Resumption(until, missed)
+            return replace(state, paused=True, pause_end=end)
+        case e.LogRestored():
+            return replace(state, paused=True, pause_end=None)
         case e.SystemResumed(at=at, missed=missed):
-            return replace(state, paused=False, resumption=Resumption(at, missed))
+            return replace(state, paused=False, pause_end=None, resumption=Resumption(at, missed))
         case e.ClockAccepted(at=at):
             return replace(state, resumption=not_beyond(state.resumption, at))
         case _:

@@ -56,7 +56,9 @@ class Hands:
         self.given += invocations
         self.reports += [report] * len(invocations)
 
-    def stop(self, run: RunId, attempt: int, reason: StopReason) -> bool:
+    def stop(
+        self, run: RunId, attempt: int, reason: StopReason, grace: timedelta | None = None
+    ) -> bool:
         return True
 
     def close(self) -> None:

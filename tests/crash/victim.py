@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,10 @@ class Around:
         lines = lines_of(self._ledger_path)
         return keys <= {(line.run, line.attempt) for line in lines if isinstance(line, Called)}
 
-    def stop(self, run: RunId, attempt: int, reason: StopReason) -> bool:
-        return self._workers.stop(run, attempt, reason)
+    def stop(
+        self, run: RunId, attempt: int, reason: StopReason, grace: timedelta | None = None
+    ) -> bool:
+        return self._workers.stop(run, attempt, reason, grace)
 
     def close(self) -> None:
         self._workers.close()

@@ -10,7 +10,7 @@ from projections.tally_tables import Counts
 from scheduler.log.contract import Log
 from scheduler.model import events as e
 from scheduler.model.jobs import JobId, RunId
-from scheduler.rules.state import NO_JOB
+from scheduler.rules.run_state import NO_JOB
 
 MICROSECONDS = 1_000_000
 

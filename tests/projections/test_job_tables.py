@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from projections.job_tables import Shown, as_json, job_columns, state_of, status_of, upcoming_fire
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.schedules import Manual
-from scheduler.rules.state import JobState, Resumption
+from scheduler.rules.job_state import JobState, Resumption
 from tests.projections.histories import EVERY_MINUTE, NOON
 
 MINUTE = timedelta(minutes=1)

@@ -27,7 +27,7 @@ from scheduler.model import events as e
 from scheduler.model.errors import ViewsRenewed
 from scheduler.model.jobs import JobId
 from scheduler.model.schedules import Manual
-from scheduler.rules.state import NO_JOB
+from scheduler.rules.run_state import NO_JOB
 from tests.projections.counting import counted, of_jobs
 from tests.projections.histories import LIVES, NOON, History, live
 from tests.projections.views import folded

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from projections.run_tables import UNREAD, RunColumns, called, planned, reflect, state_of
 from scheduler.model.events import RunEvent, RunPlanned, ServiceCalled
-from scheduler.rules.state import RunState, evolve_run
+from scheduler.rules.run_state import RunState, evolve_run
 from tests.projections.histories import LIVES, History, live
 
 Seen = dict[str, tuple[RunColumns, RunState]]

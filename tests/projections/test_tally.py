@@ -17,7 +17,7 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import JobId, Retry, RunId
-from scheduler.rules.state import NO_JOB
+from scheduler.rules.run_state import NO_JOB
 from tests.projections.counting import counted, of_jobs
 from tests.projections.histories import BEN, EVERY_MINUTE, LIVES, NOON, History, live
 from tests.projections.views import folded

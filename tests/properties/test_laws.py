@@ -18,7 +18,7 @@ from scheduler.model.schedules import Manual
 from scheduler.rules.decide import never_taken
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import plan
-from scheduler.rules.state import NO_JOB
+from scheduler.rules.run_state import NO_JOB
 from scheduler.rules.timetable import Timetable
 from tests.strategies import CLOCK, Life, Script, lives
 
@@ -36,6 +36,9 @@ def states(timetable: Timetable) -> tuple[object, ...]:
         {name: timetable.callers.of(name) for name in ("a", "b", "c", "d")},
         timetable.runs,
         {job: list(runs) for job, runs in timetable.open_of.items()},
+        timetable.failures,
+        timetable.backfills,
+        {backfill: set(runs) for backfill, runs in timetable.open_in.items()},
         timetable.versions,
         set(timetable.occupied),
     )
@@ -49,10 +52,16 @@ def restored(timetable: Timetable) -> Timetable:
         timetable.position,
         (timetable.system, versions["system"]),
         [
-            (job, versions[f"job/{key}"], versions.get(f"skips/{key}", 0))
+            (
+                job,
+                versions[f"job/{key}"],
+                versions.get(f"skips/{key}", 0),
+                timetable.failures.get(key, 0),
+            )
             for key, job in timetable.jobs.items()
         ],
         [(run, versions[run.stream]) for run in timetable.runs.values()],
+        [(state, versions[f"backfill/{key}"]) for key, state in timetable.backfills.items()],
     )
     return other
 

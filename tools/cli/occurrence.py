@@ -16,7 +16,7 @@ from scheduler.model import events as e
 from scheduler.model.firing import fire_times, next_fire, previous_fire
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.streams import fire_stream, job_stream, skips_stream
-from scheduler.rules.state import RunState, evolve_run, opened
+from scheduler.rules.run_state import RunState, evolve_run, opened
 
 Verdict = Literal[
     "run", "skipped", "not-decided", "no-fire-time", "before-definition", "exhausted", "removed"

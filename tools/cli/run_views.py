@@ -14,7 +14,7 @@ from scheduler.model.content import Payload, text_of
 from scheduler.model.errors import NotFound
 from scheduler.model.jobs import Cause
 from scheduler.model.limits import SHOWN_ROWS_MAX
-from scheduler.rules.state import RunStatus
+from scheduler.rules.run_state import RunStatus
 from tools.cli.call import Call, pass_call
 from tools.cli.harmless import safe
 from tools.cli.options import prints

@@ -27,7 +27,7 @@ from scheduler.model.plain_schedules import write_schedule
 from scheduler.model.streams import call_stream, fire_stream
 from scheduler.model.validation import ID_SHAPE
 from scheduler.model.written import parse_instant
-from scheduler.rules.state import RunStatus
+from scheduler.rules.run_state import RunStatus
 from tools.web.routes import ROOT
 
 Query = Mapping[str, str]

@@ -14,8 +14,8 @@ from scheduler.model import events as e
 from scheduler.model.content import Contents, payload_of
 from scheduler.model.invocations import Invocation, Outcome
 from scheduler.model.jobs import JobId
-from scheduler.model.limits import SALT_BYTES, STALE_ENTRIES_MAX, STOP_PATIENCE
-from scheduler.rules.state import RunState
+from scheduler.model.limits import END_GRACE, SALT_BYTES, STALE_ENTRIES_MAX, STOP_PATIENCE
+from scheduler.rules.run_state import RunState
 from tests.facts import JOB, at, attempt_started, defined, planned, registered, run
 from tests.fakes import FakeInvoke, never
 from tests.scheduler.executor.rig import ME, Rig
@@ -98,7 +98,7 @@ def test_an_attempt_that_does_not_end_when_asked_is_given_up_after_some_patience
     desk.start(timeout="10m")
     desk.clock.advance(timedelta(minutes=10))
     assert [] == desk.dispatch.overdue()
-    desk.clock.advance(STOP_PATIENCE - SECOND)
+    desk.clock.advance(END_GRACE + STOP_PATIENCE - SECOND)
     assert [] == desk.dispatch.overdue()
     desk.clock.advance(SECOND)
     assert [("timeout", True)] == [(one.kind, one.abandoned) for one in desk.dispatch.overdue()]
@@ -112,7 +112,7 @@ def test_patience_after_a_cancellation_is_not_cut_short_by_the_timeout() -> None
     assert desk.dispatch.stop(state.run, 1, "cancelled") is None
     desk.clock.advance(2 * SECOND)
     assert [] == desk.dispatch.overdue()
-    desk.clock.advance(STOP_PATIENCE)
+    desk.clock.advance(END_GRACE + STOP_PATIENCE)
     assert [("cancelled", True)] == [(one.kind, one.abandoned) for one in desk.dispatch.overdue()]
 
 

@@ -15,6 +15,7 @@ from scheduler.model.schedules import Cron, Interval, Manual, Once
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 NEW_YEAR = date(2027, 1, 1)
 LEAST = {"name": "report", "service": "api.sync", "schedule": {"cron": "0 9 * * *"}}
 FULL = {
@@ -290,7 +291,7 @@ def test_labels_and_retry_are_changed_key_by_key() -> None:
     before = read({**FULL, "labels": {"a": "1", "b": "2"}})
     after = change(before, {"labels": {"a": None, "c": "3"}, "retry": {"max_attempts": 9}})
     assert {"b": "2", "c": "3"} == after.labels
-    assert Retry(9, timedelta(seconds=1), 1.5, timedelta(minutes=1)) == after.retry
+    assert Retry(9, SECOND, 1.5, timedelta(minutes=1), timedelta(hours=1)) == after.retry
 
 
 def test_an_input_that_is_content_stays_that_content_when_others_change() -> None:

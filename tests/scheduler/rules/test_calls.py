@@ -5,7 +5,7 @@ from datetime import timedelta
 from scheduler.model import commands as c
 from scheduler.model.content import Payload
 from scheduler.model.jobs import RunId
-from scheduler.rules.state import NO_JOB
+from scheduler.rules.run_state import NO_JOB
 from tests.facts import (
     attempt_failed,
     attempt_started,

@@ -10,8 +10,8 @@ from scheduler.model.content import Payload, digest_of
 from scheduler.model.invocations import Output
 from scheduler.model.jobs import OnCrash, Retry, run_id
 from scheduler.rules.facts import Fact
+from scheduler.rules.run_state import RunState
 from scheduler.rules.runs import retry_delay
-from scheduler.rules.state import RunState
 from tests.facts import (
     JOB,
     Kind,

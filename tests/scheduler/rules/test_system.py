@@ -1,7 +1,7 @@
 """What is true of the whole, event by event."""
 
 from scheduler.model import events as e
-from scheduler.rules.state import Resumption
+from scheduler.rules.job_state import Resumption
 from scheduler.rules.system import SystemState, evolve_system
 from tests.facts import at, cancelled
 

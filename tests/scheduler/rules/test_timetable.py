@@ -11,7 +11,7 @@ from scheduler.model.limits import STALE_ENTRIES_MAX
 from scheduler.model.schedules import Manual
 from scheduler.model.streams import SYSTEM
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import evolve_run
+from scheduler.rules.run_state import evolve_run
 from scheduler.rules.timetable import Timetable
 from tests.facts import (
     JOB,
@@ -20,7 +20,6 @@ from tests.facts import (
     attempt_started,
     called,
     cancelled,
-    caught_up,
     exhausted,
     held,
     interrupted,
@@ -150,11 +149,11 @@ def test_it_wakes_for_a_retry_a_due_time_and_a_start_deadline() -> None:
         attempt_started("call-1"),
         attempt_failed("call-1", retry="10:09"),
     )
-    retried.timetable.ready_runs(at("10:08"), 9)
+    retried.timetable.ready_runs(at("10:08"), 9, {})
     assert at("10:09") == retried.timetable.next_wake()
     waiting = given(hourly, called("call-1", at="10:01", start_by="10:04"))
     assert at("10:01") == waiting.timetable.next_wake()
-    waiting.timetable.ready_runs(at("10:01"), 0)
+    waiting.timetable.ready_runs(at("10:01"), 0, {})
     assert at("10:04") == waiting.timetable.next_wake()
 
 
@@ -204,21 +203,10 @@ def test_start_deadlines_that_are_past_caring_do_not_pile_up() -> None:
         name = (at("10:05") + timedelta(minutes=5 * minute)).strftime("%m-%d %H:%M")
         story.timetable.apply(*planned(name, start_by="12-31 00:00"))
         story.timetable.apply(*cancelled(name))
-    assert 2 * STALE_ENTRIES_MAX > len(vars(story.timetable)["_expiries"])
+    assert 2 * STALE_ENTRIES_MAX > len(vars(story.timetable.waits)["_expiries"])
 
 
 # -- lines
-
-
-def test_a_line_is_open_while_a_run_of_it_is() -> None:
-    facts = (
-        registered(EVERY_5, at="10:00", catch_up="all"),
-        caught_up("10:05", in_line=True),
-        planned("10:10"),
-    )
-    assert given(*facts).timetable.is_line_open(JOB)
-    assert not given(*facts, cancelled("10:05")).timetable.is_line_open(JOB)
-    assert given(*facts, cancelled("10:05")).timetable.is_busy(JOB)
 
 
 def test_the_fold_keeps_its_runs_in_the_order_of_planning() -> None:

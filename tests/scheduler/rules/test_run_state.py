@@ -6,7 +6,8 @@ from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import Definition
 from scheduler.rules.facts import Fact
-from scheduler.rules.state import JobState, RunState, evolve_job, evolve_run
+from scheduler.rules.job_state import JobState, evolve_job
+from scheduler.rules.run_state import RunState, evolve_run
 from tests.facts import (
     JOB,
     at,

@@ -1,9 +1,6 @@
-"""What is true of one job and of one run, and `evolve`: the one meaning of each event.
+"""What is true of one run, and `evolve_run`: the one meaning of the events that concern it.
 
-`evolve_job` and `evolve_run` are total and hold no rule: what an event says is believed, and only
-what cannot follow at all is refused (`ImpossibleHistory`). States are frozen, so a snapshot may
-encode them while the fold goes on. Nothing here knows other jobs or the log; all states together
-are `timetable`'s.
+Total, and without a rule, like `job_state`.
 """
 
 from datetime import datetime
@@ -15,7 +12,15 @@ from msgspec.structs import replace
 from scheduler.model import events as e
 from scheduler.model.content import Payload
 from scheduler.model.errors import ImpossibleHistory
-from scheduler.model.jobs import Cause, Definition, FailureKind, JobId, Missed, RunId
+from scheduler.model.jobs import (
+    LIVE_CAUSES,
+    BackfillId,
+    Cause,
+    Definition,
+    FailureKind,
+    JobId,
+    RunId,
+)
 from scheduler.model.schedules import Manual
 
 RunStatus = Literal[
@@ -32,13 +37,7 @@ RunStatus = Literal[
 NO_JOB = JobId("")  # of a call
 ENDED: frozenset[RunStatus] = frozenset({"succeeded", "failed", "expired", "cancelled"})
 REOPENABLE: frozenset[RunStatus] = frozenset({"failed", "expired", "cancelled"})
-
-
-class Resumption(NamedTuple):
-    """The end of a pause that is still to be decided: fire times up to `at`, as `missed` says."""
-
-    at: datetime
-    missed: Missed
+BADLY: frozenset[RunStatus] = frozenset({"failed", "expired"})
 
 
 class Failure(NamedTuple):
@@ -46,25 +45,6 @@ class Failure(NamedTuple):
 
     kind: FailureKind
     error: str
-
-
-class JobState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """One job, as its events have left it."""
-
-    job: JobId
-    definition: Definition
-    revision: int
-    defined_at: datetime
-    cursor: datetime  # every fire time up to here is decided
-    on_grid: bool = False  # the cursor is itself a fire time of the definition
-    planned: int = 0  # runs by schedule or catch-up, towards max_runs
-    last_run_fire: datetime | None = None  # the latest fire time that had such a run
-    coalesced_after: datetime | None = None  # fires after this were folded into the next run
-    ahead_until: datetime | None = None  # where the cursor stood when a slower clock was accepted
-    paused: bool = False
-    resumption: Resumption | None = None
-    exhausted: bool = False
-    removed: bool = False
 
 
 class RunState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -80,7 +60,8 @@ class RunState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     start_at: datetime  # not before: the due time, then each retry's time
     status: RunStatus = "waiting"
     line: int = 0  # the position at which it was opened: the order of the job's line
-    number: int = 1
+    number: int = 1  # in its stream
+    backfill: BackfillId | None = None
     fire_time: datetime | None = None
     window_start: datetime | None = None
     input: Payload | None = None
@@ -90,6 +71,7 @@ class RunState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     epoch: int = 0  # ... by this executor
     failures: int = 0  # attempts that count against max_attempts
     crashes: int = 0  # attempts lost to crashes
+    give_up_at: datetime | None = None  # no attempt begins from here on
     steps: dict[str, Payload | None] = {}  # done for good; never changed in place
     parent: RunId | None = None
     depth: int = 0
@@ -102,107 +84,10 @@ class RunState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
         """Whether the run is planned and not ended; a held one is not open."""
         return self.status not in ENDED and self.status != "held"
 
-
-def evolve_job(state: JobState | None, event: e.AnyEvent) -> JobState:
-    """Return the job after `event`; None stands for a job that does not exist yet."""
-    if state is None:
-        if not isinstance(event, e.JobDefined):
-            raise ImpossibleHistory(f"{type(event).__name__} for a job that was never defined")
-        return JobState(
-            job=event.job,
-            definition=event.definition,
-            revision=1,
-            defined_at=event.cursor,
-            cursor=event.cursor,
-            exhausted=event.exhausted,
-        )
-    match event:
-        case e.RunPlanned(cause="schedule" | "catch-up", fire_time=at) if at is not None:
-            return planned(state, at)
-        case e.RunPlanned():
-            return state  # asked for by hand: the schedule's own cursor stays where it is
-        case e.FiresSkipped():
-            return skipped(state, event)
-        case e.JobRevised(definition=definition, revision=revision, effective_at=at):
-            return replace(
-                state,
-                definition=definition,
-                revision=revision,
-                cursor=at,
-                on_grid=False,
-                exhausted=event.exhausted,
-                resumption=None,
-            )
-        case e.JobRenamed(name=name):
-            return replace(state, definition=replace(state.definition, name=name))
-        case e.JobPaused():
-            return replace(state, paused=True)
-        case e.JobResumed(at=at, missed=missed):
-            return replace(state, paused=False, resumption=Resumption(at, missed))
-        case e.JobExhausted():
-            return replace(state, exhausted=True)
-        case e.JobRemoved():
-            return replace(state, removed=True)
-        case e.ClockAccepted(at=at):
-            return set_back(state, at)
-        case _:
-            raise ImpossibleHistory(f"{type(event).__name__} does not concern a job")
-
-
-def planned(state: JobState, fire_time: datetime) -> JobState:
-    """Return the job after one of its fire times became a run."""
-    if fire_time <= state.cursor:
-        raise ImpossibleHistory(f"{fire_time} of job {state.job} was decided before")
-    last = state.last_run_fire
-    return replace(
-        state,
-        cursor=fire_time,
-        on_grid=True,
-        planned=state.planned + 1,
-        last_run_fire=fire_time if last is None or fire_time > last else last,
-        coalesced_after=None,
-    )
-
-
-def skipped(state: JobState, event: e.FiresSkipped) -> JobState:
-    """Return the job after a window of its fire times was passed over."""
-    if event.after != state.cursor or event.until <= event.after:
-        raise ImpossibleHistory(
-            f"job {state.job} skipped ({event.after}, {event.until}] "
-            f"while decided up to {state.cursor}"
-        )
-    kept = state.coalesced_after
-    if event.reason == "coalesced" and kept is None:
-        kept = event.after
-    return replace(state, cursor=event.until, on_grid=True, coalesced_after=kept)
-
-
-def set_back(state: JobState, at: datetime) -> JobState:
-    """Return the job after a slower clock was accepted: what lay ahead of it is open again.
-
-    Runs ahead stay, and count; skips ahead are void, and with them an end that they had brought.
-    """
-    resumption = not_beyond(state.resumption, at)
-    if state.cursor <= at:
-        return state if resumption == state.resumption else replace(state, resumption=resumption)
-    coalesced = state.coalesced_after
-    most = state.definition.max_runs
-    return replace(
-        state,
-        cursor=at,
-        on_grid=False,
-        ahead_until=max(state.cursor, state.ahead_until or state.cursor),
-        coalesced_after=None if coalesced is None or coalesced > at else coalesced,
-        resumption=resumption,
-        exhausted=state.exhausted and most is not None and state.planned >= most,
-    )
-
-
-def not_beyond(resumption: Resumption | None, at: datetime) -> Resumption | None:
-    """Return the end of a pause, at the accepted time when it lay ahead of that."""
-    if resumption is None or resumption.at <= at:
-        return resumption
-    return Resumption(at, resumption.missed)
+    @property
+    def is_live(self) -> bool:
+        """Whether the run stands in the job's line and meets `overlap`."""
+        return self.cause in LIVE_CAUSES
 
 
 def opened(event: e.RunPlanned, *, stream: str, definition: Definition, line: int = 0) -> RunState:
@@ -218,6 +103,7 @@ def opened(event: e.RunPlanned, *, stream: str, definition: Definition, line: in
         start_at=event.due_time,
         line=line,
         number=event.number,
+        backfill=event.backfill,
         fire_time=event.fire_time,
         window_start=event.window_start,
         input=event.input if event.input is not None else definition.input,
@@ -248,6 +134,7 @@ def opened_call(event: e.ServiceCalled, *, stream: str, line: int = 0) -> RunSta
         due_time=event.due_time,
         start_at=event.due_time,
         line=line,
+        number=event.number,
         input=event.input,
         parent=event.parent,
         depth=event.depth,
@@ -306,6 +193,7 @@ def failed(state: RunState, event: e.AttemptFailed) -> RunState:
         failures=state.failures + (not is_crash),
         crashes=state.crashes + is_crash,
         start_at=event.retry_at or state.start_at,
+        give_up_at=event.give_up_at or state.give_up_at,
         is_retry_owed=event.abandoned and event.retry_at is not None,
         failure=Failure(event.kind, event.error) if event.abandoned else None,
     )
@@ -318,6 +206,7 @@ def retried(state: RunState, retry_at: datetime | None) -> RunState:
         status="retrying",
         start_at=retry_at or state.start_at,
         start_by=None,
+        give_up_at=None,
         is_cancel_requested=False,
         failure=None,
     )

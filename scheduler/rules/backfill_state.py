@@ -1,0 +1,69 @@
+"""What is true of one backfill that is not over, and `evolve_backfill`: the meaning of its events.
+
+It knows what was asked for, how far it has come and how its runs ended; its open runs are in the
+timetable like all others. A backfill that is over leaves the fold.
+"""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from scheduler.model import events as e
+from scheduler.model.errors import ImpossibleHistory
+
+MINUTE = timedelta(minutes=1)
+Ending = Literal["succeeded", "failed", "cancelled"]
+
+
+class BackfillState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """One backfill, as its events have left it."""
+
+    asked: e.BackfillRequested
+    cursor: datetime | None = None  # every occurrence up to here, in its order, is settled
+    looked_at: int = 0  # occurrences settled: a run was planned, or none was needed
+    planned: int = 0  # runs
+    succeeded: int = 0
+    failed: int = 0  # or expired
+    cancelled: int = 0
+    paused: bool = False
+    next_at: datetime | None = None  # no run of it is planned before (its rate)
+
+
+def requested(event: e.BackfillRequested) -> BackfillState:
+    """Return a backfill as it was asked for."""
+    return BackfillState(asked=event)
+
+
+def evolve_backfill(state: BackfillState, event: e.BackfillEvent | e.RunPlanned) -> BackfillState:
+    """Return the backfill after `event`, which is not its beginning or its end."""
+    match event:
+        case e.RunPlanned(fire_time=at, due_time=due_time):
+            per_minute = state.asked.per_minute
+            return replace(
+                state,
+                cursor=at,
+                looked_at=state.looked_at + 1,
+                planned=state.planned + 1,
+                next_at=None if per_minute is None else due_time + MINUTE / per_minute,
+            )
+        case e.BackfillAdvanced(cursor=cursor, passed=passed):
+            return replace(state, cursor=cursor, looked_at=state.looked_at + passed)
+        case e.BackfillPaused():
+            return replace(state, paused=True)
+        case e.BackfillResumed():
+            return replace(state, paused=False)
+        case _:
+            raise ImpossibleHistory(f"{type(event).__name__} for a backfill that is under way")
+
+
+def after_end(state: BackfillState, ending: Ending, *, by: int = 1) -> BackfillState:
+    """Return the backfill after one of its runs ended so; `by` is -1 when it is tried again."""
+    match ending:
+        case "succeeded":
+            return replace(state, succeeded=state.succeeded + by)
+        case "failed":
+            return replace(state, failed=state.failed + by)
+        case "cancelled":
+            return replace(state, cancelled=state.cancelled + by)
