@@ -14,13 +14,16 @@ from scheduler.log.contract import Recorded
 from scheduler.model import events as e
 from scheduler.model.firing import fire_times
 from scheduler.model.jobs import Definition, JobId
+from scheduler.model.limits import KEY_LIMIT_DEFAULT
 from scheduler.model.schedules import Manual
+from scheduler.rules.calendar import is_occurrence
 from scheduler.rules.decide import never_taken
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import plan
 from scheduler.rules.run_state import NO_JOB
 from scheduler.rules.timetable import Timetable
-from tests.strategies import CLOCK, Life, Script, lives
+from tests.lives import KEY_LIMITS, Life
+from tests.strategies import CLOCK, Script, lives
 
 ENDS = (e.RunSucceeded, e.RunFailed, e.RunExpired, e.RunCancelled)
 FIRES_MAX = 100_000  # in the window of one life
@@ -200,7 +203,9 @@ class Ledger:
                     assert [] == list(self.owed(job, at)) or self._is_through(job)
                 self._definitions[job], self.cursors[job] = definition, at
                 self._note_end(job, is_over=recorded.event.exhausted)
-            case e.RunPlanned(job=job, fire_time=at) if at is not None:
+            case e.RunPlanned(job=job, fire_time=at, cause="schedule" | "catch-up") if (
+                at is not None
+            ):
                 assert [at] == list(self.owed(job, at))
                 self._runs[job].add(at)
                 self.cursors[job] = at
@@ -268,10 +273,49 @@ def test_with_overlap_skip_no_two_runs_of_a_job_are_carried_out_at_once(script: 
     for step in script.steps:
         life.take(step)
         timetable = life.handle.timetable
-        busy = Counter(timetable.runs[run].job for run in timetable.occupied)
+        runs = [timetable.runs[run] for run in timetable.occupied]
+        busy = Counter(run.job for run in runs if run.is_live)
         for job, number in busy.items():
             is_call = job == NO_JOB
             assert number == 1 or is_call or timetable.jobs[job].definition.overlap == "allow"
+
+
+@given(lives(without=frozenset({"revise", "define", "remove"})))
+def test_of_one_key_no_more_run_at_once_than_it_allows(script: Script) -> None:
+    life = Life(script)
+    for step in script.steps:
+        life.take(step)
+        timetable = life.handle.timetable
+        jobs = [timetable.jobs.get(timetable.runs[run].job) for run in timetable.occupied]
+        keys = Counter(job.definition.concurrency_key for job in jobs if job is not None)
+        assert all(
+            number <= KEY_LIMITS.get(key, KEY_LIMIT_DEFAULT)
+            for key, number in keys.items()
+            if key is not None
+        )
+
+
+@given(lives())
+def test_a_backfill_settles_each_of_its_occurrences_once_and_ends(script: Script) -> None:
+    life = Life.lived(script)
+    asked: dict[str, e.BackfillRequested] = {}
+    settled: Counter[str] = Counter()
+    for recorded in life.log.read():
+        match recorded.event:
+            case e.BackfillRequested() as event:
+                asked[event.backfill] = event
+            case e.BackfillAdvanced(backfill=backfill, passed=passed):
+                settled[backfill] += passed
+            case e.RunPlanned(backfill=str(backfill), fire_time=datetime() as at):
+                settled[backfill] += 1
+                assert is_occurrence(asked[backfill].stretches, at)
+                assert at not in asked[backfill].left_out
+            case e.BackfillFinished(backfill=backfill):
+                assert asked[backfill].count == settled[backfill]
+            case _:
+                pass
+    for backfill, state in life.handle.timetable.backfills.items():
+        assert state.looked_at == settled[backfill] <= asked[backfill].count
 
 
 @given(lives())
