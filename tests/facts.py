@@ -17,6 +17,7 @@ from scheduler.model.jobs import (
     CatchUp,
     Cause,
     Definition,
+    Exclude,
     FailureKind,
     JobId,
     Missed,
@@ -61,15 +62,20 @@ class Policies(TypedDict, total=False):
     start_at: str
     end_at: str
     max_runs: int
+    jitter: str
+    exclude: Exclude
     misfire_grace: str
     catch_up: CatchUp
     catch_up_window: str
     catch_up_limit: int
     overlap: Overlap
+    queue_limit: int
     timeout: str
     retry: Retry
     start_deadline: str
     on_crash: OnCrash
+    pause_after_failures: int
+    concurrency_key: str
     on_success: str
     on_failure: str
     description: str
@@ -78,7 +84,7 @@ class Policies(TypedDict, total=False):
 
 
 INSTANTS = {"start_at", "end_at"}
-LENGTHS = {"misfire_grace", "catch_up_window", "start_deadline", "timeout"}
+LENGTHS = {"jitter", "misfire_grace", "catch_up_window", "start_deadline", "timeout"}
 
 
 def defined(schedule: str | Schedule, **policies: Unpack[Policies]) -> Definition:
@@ -132,8 +138,18 @@ def renamed(name: str, *, was: str = "job") -> Fact:
     return Fact(job_stream(JOB), e.JobRenamed(job=JOB, name=name, was=was))
 
 
-def paused() -> Fact:
-    return Fact(job_stream(JOB), e.JobPaused(job=JOB))
+def paused(*, until: str | None = None, missed: Missed = "skip", failures: int = 0) -> Fact:
+    end = maybe_at(until)
+    event = e.JobPaused(job=JOB, until=end, missed=missed, failures=failures)
+    return Fact(job_stream(JOB), event)
+
+
+def to_be_skipped(fire: str) -> Fact:
+    return Fact(job_stream(JOB), e.NextFireSkipped(job=JOB, fire_time=at(fire)))
+
+
+def restored(fire: str) -> Fact:
+    return Fact(job_stream(JOB), e.NextFireRestored(job=JOB, fire_time=at(fire)))
 
 
 def resumed(at: str, missed: Missed = "skip") -> Fact:
@@ -173,6 +189,7 @@ def planned(
     fire: str,
     *,
     cause: Cause = "schedule",
+    due: str | None = None,
     window: str | None = "?",
     start_by: str | None = None,
     revision: int = 1,
@@ -185,7 +202,7 @@ def planned(
         job=job,
         cause=cause,
         revision=revision,
-        due_time=at(fire),
+        due_time=at(due or fire),
         fire_time=at(fire),
         window_start=ANY if window == "?" else maybe_at(window),
         start_by=maybe_at(start_by),
@@ -242,6 +259,7 @@ def attempt_failed(
     attempt: int = 1,
     kind: FailureKind = "error",
     retry: str | datetime | None = None,
+    give_up: str | None = None,
     abandoned: bool = False,
 ) -> Fact:
     event = e.AttemptFailed(
@@ -251,6 +269,7 @@ def attempt_failed(
         error=ANY,
         duration_us=ANY,
         retry_at=at(retry) if isinstance(retry, str) else retry,
+        give_up_at=maybe_at(give_up),
         abandoned=abandoned,
     )
     return Fact(stream(name), event)
@@ -297,12 +316,15 @@ def expired(name: str) -> Fact:
     return Fact(stream(name), e.RunExpired(run=run(name)))
 
 
-def cancel_requested(name: str) -> Fact:
-    return Fact(stream(name), e.CancelRequested(run=run(name)))
+def cancel_requested(name: str, *, by: str | None = None) -> Fact:
+    """Return the wish for a run's end; `by` is the run that takes its place."""
+    successor = None if by is None else run(by)
+    return Fact(stream(name), e.CancelRequested(run=run(name), successor=successor))
 
 
-def cancelled(name: str) -> Fact:
-    return Fact(stream(name), e.RunCancelled(run=run(name)))
+def cancelled(name: str, *, by: str | None = None) -> Fact:
+    successor = None if by is None else run(by)
+    return Fact(stream(name), e.RunCancelled(run=run(name), successor=successor))
 
 
 def late_outcome(name: str, outcome: str, *, attempt: int = 1, epoch: int = 1) -> Fact:
@@ -349,8 +371,8 @@ def system_started(epoch: int) -> Fact:
     return Fact(SYSTEM, e.SystemStarted(epoch=epoch, host="host", pid=1, versions={}))
 
 
-def system_paused() -> Fact:
-    return Fact(SYSTEM, e.SystemPaused())
+def system_paused(*, until: str | None = None, missed: Missed = "skip") -> Fact:
+    return Fact(SYSTEM, e.SystemPaused(until=maybe_at(until), missed=missed))
 
 
 def system_resumed(at: str, missed: Missed = "skip") -> Fact:

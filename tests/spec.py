@@ -15,7 +15,7 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import HorologError
 from scheduler.model.jobs import JobId, RunId
-from scheduler.model.streams import fire_stream
+from scheduler.model.streams import fire_stream, job_stream
 from scheduler.rules.decide import Known, decide, no_code
 from scheduler.rules.facts import Fact
 from scheduler.rules.run_state import RunState, evolve_run
@@ -35,6 +35,8 @@ class Story:
         self.facts: list[Fact] = []  # of the last wish
         self._streams: set[str] = set()
         self._ended: dict[RunId, tuple[RunState, int]] = {}  # and the versions of their streams
+        self._last: dict[str, RunId] = {}  # of each stream
+        self._of_jobs: dict[str, list[e.AnyEvent]] = {}  # by stream
         self._error: HorologError | None = None
         self._tell(system_started(1))
         for fact in facts:
@@ -47,7 +49,12 @@ class Story:
             event = replace(event, after=timetable.jobs[event.job].cursor)
         if isinstance(event, e.RunReopened):
             self._recall(event.run)
+        if isinstance(event, e.RunPlanned | e.ServiceCalled):
+            if event.number > 1:
+                timetable.continue_stream(stream, self._ended[self._last[stream]][1])
+            self._last[stream] = event.run
         self._streams.add(stream)
+        self._of_jobs.setdefault(stream, []).append(event)
         if isinstance(event, e.RunEvent) and (run := timetable.runs.get(event.run)) is not None:
             self._ended[event.run] = (evolve_run(run, event), timetable.versions[stream] + 1)
         timetable.apply(stream, event)
@@ -60,11 +67,11 @@ class Story:
         """Decide a wish, or all that a tick brings, and fold what it leads to."""
         self.facts = []
         self._error = None
-        if isinstance(command, c.CancelRun | c.RetryRun | c.ResolveRun):
+        if isinstance(command, c.CancelRun | c.RetryRun | c.ResolveRun | c.ReplayRun):
             self._recall(command.run)
         try:
             for _ in range(STAGES_MAX):
-                decided = decide(self.timetable, command, at(now), Known(self._taken, no_code))
+                decided = decide(self.timetable, command, at(now), self._known())
                 self.facts += decided
                 for fact in decided:
                     self._tell(fact)
@@ -72,7 +79,21 @@ class Story:
                     break
         except HorologError as error:
             self._error = error
+        if isinstance(command, c.CancelRun | c.RetryRun | c.ResolveRun | c.ReplayRun):
+            self.timetable.dismiss(command.run)
         return self
+
+    def _known(self) -> Known:
+        return Known(
+            self._taken,
+            no_code,
+            last_run=self._last_run,
+            job_events=lambda job: self._of_jobs[job_stream(job)],
+        )
+
+    def _last_run(self, stream: str) -> RunState | None:
+        found = self._ended.get(self._last.get(stream, RunId("")))
+        return None if found is None else found[0]
 
     def _taken(self, job: JobId, fire_time: datetime) -> bool:
         return fire_stream(fire_time, job) in self._streams

@@ -1,14 +1,15 @@
 """Which of the runs whose time has come may start next.
 
 Three lanes: live runs, then those that catch up, then those beside the schedule (backfills and
-reruns); within a lane by due time. Catching up takes at most half the slots while live runs wait,
-what is beside the schedule never more; so that a lower lane does not starve either, one of its runs
-starts after LIVE_STARTS_PAST_MAX of a higher one have gone past it. Runs of one concurrency key
-wait for one another in a queue of their own with the same lanes and the same rule.
+reruns); within a lane by due time. The two lower lanes get at most half the slots while live runs
+wait, what is beside the schedule never more than half; so that a lower lane does not starve either,
+one of its runs starts after LIVE_STARTS_PAST_MAX of a higher one have gone past it. Runs of one
+concurrency key wait for one another in a queue of their own, with the same lanes and that rule.
 
 Heaps hold stale entries on purpose: one is believed only if the run still says so when it comes up.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from heapq import heappop, heappush
@@ -115,12 +116,15 @@ class Lanes:
         running = self._count_keys(taken)
         self._release(running, key_limits, may)
         half = max(slots // 2, 1)
-        lower = sum(lane_of(run) != LIVE for run in taken)
+        in_lane = Counter(lane_of(run) for run in taken)
 
         def is_open(lane: Lane) -> bool:
-            if lane == LIVE or lower < half:
+            if lane == LIVE:
                 return True
-            return lane == CATCH_UP and not self._ready.has_live(self._runs, may)
+            if lane == BESIDE and in_lane[BESIDE] >= half:
+                return False
+            is_crowded = in_lane[CATCH_UP] + in_lane[BESIDE] >= half
+            return not (is_crowded and self._ready.has_live(self._runs, may))
 
         while len(chosen) < room:
             run = self._ready.pop(self._runs, may, is_open)
@@ -133,7 +137,7 @@ class Lanes:
                     continue
                 running[key] = running.get(key, 0) + 1
             chosen[run.run] = run
-            lower += lane_of(run) != LIVE
+            in_lane[lane_of(run)] += 1
         return list(chosen.values())
 
     def _release(

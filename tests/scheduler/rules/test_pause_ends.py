@@ -1,0 +1,107 @@
+"""A pause with an end: it ends then, whoever was awake, and its fires are treated as it said."""
+
+from scheduler.model import commands as c
+from scheduler.model.errors import BadInput
+from tests.facts import (
+    JOB,
+    at,
+    caught_up,
+    paused,
+    planned,
+    registered,
+    resumed,
+    skipped,
+    system_paused,
+    system_resumed,
+)
+from tests.spec import DECIDE, given
+
+EVERY_5 = registered("*/5 * * * *", at="10:00")
+
+
+def pause(until: str | None, **rest: str) -> c.PauseJob:
+    end = None if until is None else at(until)
+    return c.PauseJob(job=JOB, until=end, **rest)  # type: ignore[arg-type]  # `missed` is one of the literals
+
+
+def test_a_pause_is_given_an_end_and_what_becomes_of_its_fires() -> None:
+    story = given(EVERY_5)
+    story.when(pause("11:00", missed="latest"), now="10:02").then(
+        paused(until="11:00", missed="latest")
+    )
+    assert at("11:00") == story.timetable.next_wake()
+
+
+def test_it_ends_by_itself_and_its_fires_are_passed_over() -> None:
+    given(EVERY_5, paused(until="10:12")).when(DECIDE, now="10:12").then(
+        resumed("10:12"), skipped("10:10", count=2, reason="paused")
+    )
+
+
+def test_it_ends_at_its_time_also_when_nobody_was_awake() -> None:
+    given(EVERY_5, paused(until="10:12", missed="skip")).when(DECIDE, now="10:31").then(
+        resumed("10:12"),
+        skipped("10:10", count=2, reason="paused"),
+        skipped("10:25", count=3, reason="coalesced"),
+        planned("10:30", window="10:10"),
+    )
+
+
+def test_its_end_may_run_the_newest_or_all_of_its_fires() -> None:
+    given(EVERY_5, paused(until="10:12", missed="latest")).when(DECIDE, now="10:12").then(
+        resumed("10:12", "latest"),
+        skipped("10:05", reason="coalesced"),
+        caught_up("10:10", window="10:00"),
+    )
+    given(EVERY_5, paused(until="10:12", missed="all")).when(DECIDE, now="10:12").then(
+        resumed("10:12", "all"),
+        caught_up("10:05", in_line=True),
+        caught_up("10:10", in_line=True),
+    )
+
+
+def test_a_pause_that_stands_can_be_given_another_end_or_none() -> None:
+    story = given(EVERY_5, paused(until="10:12"))
+    story.when(pause("10:12"), now="10:02").then()
+    story.when(pause("10:22"), now="10:02").then(paused(until="10:22"))
+    story.when(DECIDE, now="10:12").then()
+    story.when(pause(None), now="10:13").then(paused())
+    story.when(DECIDE, now="10:22").then()
+
+
+def test_one_that_was_resumed_before_does_not_end_again() -> None:
+    story = given(EVERY_5, paused(until="10:10:30"), resumed("10:04"))
+    story.when(DECIDE, now="10:11").then(
+        skipped("10:05", reason="coalesced"), planned("10:10", window="10:00")
+    )
+
+
+def test_an_end_that_has_gone_by_is_refused() -> None:
+    given(EVERY_5).when(pause("10:02"), now="10:02").refused(BadInput, r"\$\.until.*has gone by")
+
+
+def test_what_becomes_of_the_fires_is_said_with_an_end() -> None:
+    given(EVERY_5).when(pause(None, missed="all"), now="10:02").refused(BadInput, r"\$\.missed")
+
+
+def test_everything_pauses_until_a_time_too() -> None:
+    story = given(EVERY_5)
+    story.when(c.PauseSystem(until=at("10:12"), missed="latest"), now="10:02").then(
+        system_paused(until="10:12", missed="latest")
+    )
+    assert at("10:12") == story.timetable.next_wake()
+    story.when(DECIDE, now="10:13").then(
+        system_resumed("10:12", "latest"),
+        skipped("10:05", reason="coalesced"),
+        caught_up("10:10", window="10:00"),
+    )
+
+
+def test_a_job_runs_when_neither_pause_holds() -> None:
+    story = given(EVERY_5, paused(until="10:07"), system_paused(until="10:12"))
+    story.when(DECIDE, now="10:08").then(resumed("10:07"))
+    story.when(DECIDE, now="10:12").then(
+        system_resumed("10:12"),
+        skipped("10:05", reason="paused"),
+        skipped("10:10", reason="paused"),
+    )
