@@ -16,7 +16,8 @@ BACKFILL = BackfillId("backfill-1")
 
 def backfill(after: str, until: str, **rest: Any) -> c.RequestBackfill:  # noqa: ANN401  # any other field of the wish
     """Return the wish for one over (after, until]."""
-    return c.RequestBackfill(backfill=BACKFILL, job=JOB, after=at(after), until=at(until), **rest)
+    fields = {"backfill": BACKFILL, "job": JOB, **rest}
+    return c.RequestBackfill(after=at(after), until=at(until), **fields)
 
 
 def requested(

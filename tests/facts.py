@@ -70,6 +70,7 @@ class Policies(TypedDict, total=False):
     catch_up_limit: int
     overlap: Overlap
     queue_limit: int
+    cancel_grace: str
     timeout: str
     retry: Retry
     start_deadline: str
@@ -84,7 +85,14 @@ class Policies(TypedDict, total=False):
 
 
 INSTANTS = {"start_at", "end_at"}
-LENGTHS = {"jitter", "misfire_grace", "catch_up_window", "start_deadline", "timeout"}
+LENGTHS = {
+    "cancel_grace",
+    "jitter",
+    "misfire_grace",
+    "catch_up_window",
+    "start_deadline",
+    "timeout",
+}
 
 
 def defined(schedule: str | Schedule, **policies: Unpack[Policies]) -> Definition:

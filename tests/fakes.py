@@ -38,6 +38,7 @@ class FakeInvoke:
         self.answer = answer
         self.calls: list[Invocation] = []
         self.stops: list[tuple[RunId, int, StopReason]] = []
+        self.graces: list[timedelta | None] = []  # ... and how long each was given
         self.is_stoppable = True  # what is asked to end reports that it has
         self.is_deaf = False  # what is asked to end promises to, and does not
         self.closed = 0
@@ -71,6 +72,7 @@ class FakeInvoke:
     ) -> bool:
         """Take note, and end the attempt when it can be stopped."""
         self.stops.append((run, attempt, reason))
+        self.graces.append(grace)
         if not self.is_stoppable:
             return False
         if not self.is_deaf:

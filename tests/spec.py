@@ -27,6 +27,24 @@ START = c.Tick(slots=32, epoch=1)
 STAGES_MAX = 10_000  # of one tick, as the executor asks until nothing is left
 
 
+def states(timetable: Timetable) -> tuple[object, ...]:
+    """Return all that a fold holds and a decision may depend on."""
+    return (
+        timetable.position,
+        timetable.system,
+        timetable.jobs,
+        timetable.names,
+        {name: timetable.callers.of(name) for name in ("a", "b", "c", "d")},
+        timetable.failures,
+        timetable.runs,
+        {job: list(runs) for job, runs in timetable.open_of.items()},
+        timetable.backfills,
+        {backfill: set(runs) for backfill, runs in timetable.open_in.items()},
+        timetable.versions,
+        set(timetable.occupied),
+    )
+
+
 class Story:
     """A fold in the making, and what the last wish led to."""
 

@@ -23,28 +23,11 @@ from scheduler.rules.plan import plan
 from scheduler.rules.run_state import NO_JOB
 from scheduler.rules.timetable import Timetable
 from tests.lives import KEY_LIMITS, Life
+from tests.spec import states
 from tests.strategies import CLOCK, Script, lives
 
 ENDS = (e.RunSucceeded, e.RunFailed, e.RunExpired, e.RunCancelled)
 FIRES_MAX = 100_000  # in the window of one life
-
-
-def states(timetable: Timetable) -> tuple[object, ...]:
-    """Return all that a fold holds and a decision may depend on."""
-    return (
-        timetable.position,
-        timetable.system,
-        timetable.jobs,
-        timetable.names,
-        {name: timetable.callers.of(name) for name in ("a", "b", "c", "d")},
-        timetable.runs,
-        {job: list(runs) for job, runs in timetable.open_of.items()},
-        timetable.failures,
-        timetable.backfills,
-        {backfill: set(runs) for backfill, runs in timetable.open_in.items()},
-        timetable.versions,
-        set(timetable.occupied),
-    )
 
 
 def restored(timetable: Timetable) -> Timetable:

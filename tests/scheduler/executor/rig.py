@@ -35,6 +35,7 @@ class Rig:
         slots: int = 32,
         take_up: bool = True,
         only: RunId | None = None,
+        key_limits: dict[str, int] | None = None,
     ) -> None:
         self.clock = clock or ManualClock(at(BEGIN))
         self.log = log or HeldLog(self.clock.now_ns)
@@ -44,7 +45,13 @@ class Rig:
         self.invoke = invoke or FakeInvoke()
         self.handle = Handle(self.log, self.clock, code=self.invoke.code)
         self.executor = Executor(
-            self.handle, self.invoke, self.clock, Identity("host", 1, {}), slots=slots, only=only
+            self.handle,
+            self.invoke,
+            self.clock,
+            Identity("host", 1, {}),
+            slots=slots,
+            only=only,
+            key_limits=key_limits,
         )
         if take_up:
             self.executor.take_up()

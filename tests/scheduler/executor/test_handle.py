@@ -36,6 +36,7 @@ from tests.facts import (
     stream,
 )
 from tests.scheduler.executor.rig import ME, Rig, define
+from tests.spec import states
 
 EVERY_5 = "*/5 * * * *"
 TICK = c.Tick(slots=9, epoch=1)
@@ -49,21 +50,6 @@ def failed_run(rig: Rig) -> None:
     for wish in (TICK, TICK, outcome("10:05", "error")):
         handle.gather(wish)
     handle.flush()
-
-
-def states(handle: Handle) -> tuple[object, ...]:
-    """Return all that a fold holds and a decision may depend on."""
-    timetable = handle.timetable
-    return (
-        timetable.position,
-        timetable.system,
-        timetable.jobs,
-        timetable.names,
-        timetable.runs,
-        {job: list(runs) for job, runs in timetable.open_of.items()},
-        timetable.versions,
-        list(timetable.occupied),
-    )
 
 
 # -- wishes
@@ -103,9 +89,9 @@ def test_what_the_executor_decides_is_signed_by_it_and_its_epoch() -> None:
 
 def test_a_preview_leaves_fold_and_log_alone() -> None:
     rig = Rig()
-    before = states(rig.handle)
+    before = states(rig.handle.timetable)
     assert [registered(EVERY_5, at="10:00")] == rig.handle.preview(define(EVERY_5))
-    assert before == states(rig.handle)
+    assert before == states(rig.handle.timetable)
 
 
 def test_what_was_gathered_is_sent_before_a_wish() -> None:
@@ -232,10 +218,10 @@ def test_a_request_decided_on_what_failed_fails_too() -> None:
 def test_folding_again_gives_what_is_durable() -> None:
     rig = Rig()
     failed_run(rig)
-    before = states(rig.handle)
+    before = states(rig.handle.timetable)
     rig.handle.refold()
-    assert before == states(rig.handle)
-    assert before == states(Handle(rig.log, rig.clock))
+    assert before == states(rig.handle.timetable)
+    assert before == states(Handle(rig.log, rig.clock).timetable)
 
 
 # -- runs that have ended
@@ -255,19 +241,19 @@ def test_an_ended_run_is_read_back_to_be_tried_again() -> None:
         reopened("10:05", at="10:05"),
         attempt_started("10:05", attempt=2, code="code of s"),
     ] == rig.facts()[-4:]
-    assert states(rig.handle) == states(Handle(rig.log, rig.clock))
+    assert states(rig.handle.timetable) == states(Handle(rig.log, rig.clock).timetable)
 
 
 def test_an_ended_run_that_is_not_tried_again_leaves_the_fold_as_it_was() -> None:
     rig = Rig()
     failed_run(rig)
-    before = states(rig.handle)
+    before = states(rig.handle.timetable)
     where = stream("10:05")
     with pytest.raises(Conflict, match=r"has ended \(failed\)"):
         rig.handle.ask(c.CancelRun(run=run("10:05")), meta=ME, stream=where)
-    assert before == states(rig.handle)
+    assert before == states(rig.handle.timetable)
     rig.handle.preview(c.RetryRun(run=run("10:05")), stream=where)
-    assert before == states(rig.handle)
+    assert before == states(rig.handle.timetable)
 
 
 def test_a_run_that_has_ended_in_the_fold_and_not_yet_on_disk_is_refused() -> None:

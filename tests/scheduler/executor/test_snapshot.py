@@ -12,10 +12,12 @@ from scheduler.log.contract import Meta, Request, Write
 from scheduler.log.memory import MemoryLog
 from scheduler.model import commands as c
 from scheduler.model import events as e
-from scheduler.model.jobs import Definition, JobId, RunId
+from scheduler.model.invocations import Outcome
+from scheduler.model.jobs import BackfillId, Definition, JobId, RunId
 from scheduler.model.schedules import Cron
 from scheduler.model.streams import SYSTEM
 from scheduler.rules.timetable import Timetable
+from tests.spec import states
 
 ME = Meta(actor="test")
 
@@ -52,20 +54,6 @@ class Bench:
         return Snapshots(self.views, self.log, self.clock).load()
 
 
-def states(timetable: Timetable) -> tuple[object, ...]:
-    """Return all that a fold holds and a decision may depend on."""
-    return (
-        timetable.position,
-        timetable.system,
-        timetable.jobs,
-        timetable.names,
-        timetable.runs,
-        {job: list(runs) for job, runs in timetable.open_of.items()},
-        timetable.versions,
-        set(timetable.occupied),
-    )
-
-
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
@@ -78,6 +66,31 @@ def test_a_snapshot_brings_the_fold_back_as_it_was(bench: Bench) -> None:
     bench.snapshots.close(bench.handle)
     restored = bench.restarted()
     assert restored is not None
+    assert states(bench.handle.timetable) == states(restored)
+
+
+def test_a_snapshot_holds_backfills_and_failures_in_a_row(bench: Bench) -> None:
+    bench.define("a")
+    bench.live(1)
+    run = next(iter(bench.handle.timetable.runs.values()))
+    ended = Outcome(run=run.run, attempt=1, epoch=1, kind="error", fatal=True)
+    bench.handle.gather(c.RecordOutcomes(outcomes=(ended,)))
+    now = bench.clock.now()
+    wish = c.RequestBackfill(
+        backfill=BackfillId("backfill"),
+        job=JobId("id-a"),
+        after=now - timedelta(minutes=9),
+        until=now - timedelta(minutes=2),
+        concurrency=3,
+    )
+    bench.handle.ask(wish, meta=ME)
+    bench.handle.gather(c.Tick(slots=4, epoch=1))
+    bench.handle.flush()
+    bench.snapshots.close(bench.handle)
+    restored = bench.restarted()
+    assert restored is not None
+    assert {JobId("id-a"): 1} == restored.failures
+    assert 3 == len(restored.open_in[BackfillId("backfill")])
     assert states(bench.handle.timetable) == states(restored)
 
 

@@ -42,4 +42,4 @@ def test_a_start_deadline_counts_from_the_due_time_or_the_planning_whichever_is_
     assert DUE.replace(minute=DUE.minute + 2) == fact.event.start_by  # type: ignore[union-attr]  # it is a run
     story = given(timely)
     story.when(DECIDE, now="10:33:30")
-    assert at("10:35:30") == story.facts[-1].event.start_by  # type: ignore[union-attr]  # likewise
+    assert at("10:35:30") == story.facts[-1].event.start_by  # type: ignore[union-attr]  # it is a run

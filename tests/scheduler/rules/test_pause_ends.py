@@ -2,10 +2,12 @@
 
 from scheduler.model import commands as c
 from scheduler.model.errors import BadInput
+from scheduler.model.jobs import Missed
 from tests.facts import (
     JOB,
     at,
     caught_up,
+    maybe_at,
     paused,
     planned,
     registered,
@@ -19,9 +21,8 @@ from tests.spec import DECIDE, given
 EVERY_5 = registered("*/5 * * * *", at="10:00")
 
 
-def pause(until: str | None, **rest: str) -> c.PauseJob:
-    end = None if until is None else at(until)
-    return c.PauseJob(job=JOB, until=end, **rest)  # type: ignore[arg-type]  # `missed` is one of the literals
+def pause(until: str | None, missed: Missed = "skip") -> c.PauseJob:
+    return c.PauseJob(job=JOB, until=maybe_at(until), missed=missed)
 
 
 def test_a_pause_is_given_an_end_and_what_becomes_of_its_fires() -> None:
