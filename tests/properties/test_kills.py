@@ -33,11 +33,16 @@ class Script(NamedTuple):
 
 
 def settled(definition: Definition) -> Definition:
-    """Return the definition without what depends on the instant at which it is asked for."""
+    """Return the definition without what depends on the instant at which it is asked for.
+
+    Where a crash ends the run as failed, that failure is not to bring anything else about.
+    """
     schedule = definition.schedule
     if isinstance(schedule, Interval):
         schedule = Interval(schedule.every, BEGIN_AT)
-    on_crash = "fail" if definition.on_crash == "fail" else "retry"
+    calls_alike = (definition.on_success is None) == (definition.on_failure is None)
+    may_fail = calls_alike and definition.pause_after_failures is None
+    on_crash = "fail" if definition.on_crash == "fail" and may_fail else "retry"
     return replace(definition, schedule=schedule, on_crash=on_crash)
 
 
