@@ -203,7 +203,7 @@ def test_bounds_are_inclusive(schedule: Schedule, start_at: datetime, end_at: da
             "$.retry.max_delay: 10m is shorter",
         ),
         (replace(SOUND, catch_up="some"), '$.catch_up: "some" is none of none, latest, all.'),
-        (replace(SOUND, overlap="wait"), '$.overlap: "wait" is none of '),
+        (replace(SOUND, overlap="wait"), '$.overlap: "wait" is none of skip, queue, allow'),
         (replace(SOUND, on_crash=""), '$.on_crash: "" is none of retry, fail, hold.'),
         (replace(SOUND, isolation="vm"), '$.isolation: "vm" is none of thread, process.'),
         (
