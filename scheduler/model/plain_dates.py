@@ -48,7 +48,7 @@ def _exclude(ranges: tuple[DateRange, ...], zone: str) -> Exclude | None:
 
 def write_exclude(exclude: Exclude, *, known_zone: str | None) -> object:
     """Return what `read_exclude` reads as these days; `known_zone` is that of the schedule."""
-    dates = [_written(days) for days in exclude.dates]
+    dates = [write_days(days) for days in exclude.dates]
     if exclude.timezone == known_zone:
         return dates
     return {"dates": dates, "timezone": exclude.timezone}
@@ -101,6 +101,7 @@ def _dates(parts: tuple[str, str], typed: str, path: str) -> Iterator[date]:
             raise BadInput.at(path, f"{shown(typed)} is no date: {error}.", DATE_FORMS) from None
 
 
-def _written(days: DateRange) -> str:
+def write_days(days: DateRange) -> str:
+    """Return one day as a date, several as a range of dates."""
     first = days.first.isoformat()
     return first if days.first == days.last else f"{first}..{days.last.isoformat()}"

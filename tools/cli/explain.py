@@ -26,6 +26,7 @@ from tools.cli.call import Call, pass_call
 from tools.cli.lengths import spoken
 from tools.cli.options import prints
 from tools.cli.output import Shape, note, show_record
+from tools.cli.policy_words import policy_line
 
 SHAPE = Shape(("expression", "timezone", "sentence", "fires", "warnings"), ("sentence",))
 EXIT_WARNINGS = 10
@@ -207,7 +208,7 @@ def job(call: Call, /, *, name: str, after: str | None, count: int, strict: bool
     )
     if row.status != "active":
         told.warnings.append(f"This job is {row.status}.")
-    return tell(call, told, strict=strict, lines=[fires.policy_line(definition)])
+    return tell(call, told, strict=strict, lines=[policy_line(definition)])
 
 
 def explained(

@@ -14,6 +14,7 @@ from scheduler.model.sentence import sentence
 from scheduler.model.written import format_instant
 from tools.cli import fires
 from tools.cli.call import Call
+from tools.cli.policy_words import policy_line
 
 PREVIEW_FIELDS = (
     "job",
@@ -48,7 +49,7 @@ def preview(standing: Standing, call: Call) -> dict[str, object]:
         "sentence": sentence(definition.schedule, zone=timezone),
         "timezone": timezone,
         "fires": fires.as_records(next_fires(standing), timezone),
-        "policies": fires.policy_line(definition),
+        "policies": policy_line(definition),
         "warnings": []
         if standing.is_over
         else fires.warnings_of(definition.schedule, after=standing.cursor),
@@ -63,7 +64,7 @@ def lines(standing: Standing, call: Call) -> list[str]:
     return [
         f"{definition.name}: {sentence(definition.schedule, zone=timezone)}",
         *(shown or ["  no fire time is left"]),
-        fires.policy_line(definition),
+        policy_line(definition),
     ]
 
 
