@@ -33,7 +33,7 @@ from scheduler.model.plain import read_changes, read_definition
 from scheduler.model.schedules import Manual, Schedule
 from tools.app import create, open_reading, open_wishes
 from tools.in_python import changed, written
-from tools.settings import Settings
+from tools.settings import Settings, read_concurrency
 
 Value = TypeVar("Value")
 MANUAL = Manual()
@@ -49,11 +49,13 @@ class Horolog:
         timezone: str = "UTC",
         slots: int = SLOTS_DEFAULT,
         connections: Mapping[str, Mapping[str, object]] | None = None,
+        concurrency: Mapping[str, int] | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Open the log, making it when there is none.
 
-        `connections`: as the tables of a settings file, by name.
+        `connections`: as the tables of a settings file, by name. `concurrency`: how many runs of a
+        concurrency key may run at once, by key.
         Raises: BadInput; Unreachable, when there is a file that is no log, or no way to make one.
         """
         from services.connections.reading import read_connections
@@ -64,6 +66,7 @@ class Horolog:
             timezone=timezone,
             slots=slots,
             connections=read_connections(connections or {}),
+            concurrency=read_concurrency(concurrency or {}),
         )
         self._reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._serving: threading.Thread | None = None
