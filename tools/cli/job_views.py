@@ -12,6 +12,7 @@ from scheduler.model.limits import SHOWN_ROWS_MAX
 from scheduler.model.plain import write_definition
 from scheduler.model.sentence import sentence
 from tools.cli import fires
+from tools.cli.bulk import label_option, refuse_no_labels
 from tools.cli.call import Call, pass_call
 from tools.cli.harmless import json_text, safe
 from tools.cli.missing import Offered
@@ -75,7 +76,7 @@ limit_option = click.option(
     type=click.Choice([*get_args(JobStatus), "any"]),
     help="Only these; else all but the removed ones.",
 )
-@click.option("--label", metavar="KEY[=VALUE]", help="Only those that bear this label.")
+@label_option
 @click.option("--search", metavar="TEXT", help="Only those with this in name or service.")
 @limit_option
 @pass_call
@@ -84,16 +85,22 @@ def list_jobs(
     /,
     *,
     status: JobStatus | Literal["any"] | None,
-    label: str | None,
+    labels: tuple[str, ...],
     search: str | None,
     limit: int,
 ) -> None:
     """List the jobs."""
+    refuse_no_labels(labels)
     with reading(call) as opened:
 
         def page(after: tuple[str, str] | None, count: int) -> list[JobRow]:
             return read_jobs.jobs(
-                opened.views, status=status, label=label, search=search, after=after, limit=count
+                opened.views,
+                status=status,
+                labels=labels,
+                search=search,
+                after=after,
+                limit=count,
             )
 
         offered = Offered(opened)
