@@ -11,7 +11,7 @@ import pytest
 from scheduler.model.jobs import Definition, Retry
 from scheduler.model.schedules import Manual
 from scheduler.model.written import parse_duration
-from scheduler.rules.plan import ALL_WINDOW
+from scheduler.rules.lateness import ALL_WINDOW
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("testing", "embedding", "steps")

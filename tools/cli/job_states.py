@@ -6,6 +6,7 @@ which runs were ended.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from shlex import quote
 from typing import get_args
 
 import click
@@ -114,7 +115,7 @@ def resume(
         return 0
     deed = Deed(
         command=lambda row: (c.ResumeJob(job=JobId(row.job_id), missed=missed), {}),
-        line=lambda row, told: resumed(row.name, told),
+        line=lambda row, told: resumed(row.name, told, is_one=job is not None),
         facts=lambda _, told: {"passed_over": passed_over(told)},
     )
     return do(call, job, labels, deed)
@@ -236,7 +237,8 @@ def skip_line(call: Call, name: str, told: Told, *, undo: bool) -> str:
         return f"{name}: nothing was to be passed over." if undo else f"{name}: it is so already."
     if undo:
         return f"{name} fires at {', '.join(times)} again."
-    return f"{name} passes over {', '.join(times)}. To undo it: horolog job skip-next {name} --undo"
+    undoing = f"horolog job skip-next {quote(name)} --undo"
+    return f"{name} passes over {', '.join(times)}. To undo it: {undoing}"
 
 
 def fire_times_of(told: Told) -> Iterator[datetime]:
@@ -260,21 +262,22 @@ def passed_over(told: Told) -> int:
     )
 
 
-def resumed(name: str, told: Told) -> str:
+def resumed(name: str, told: Told, *, is_one: bool = True) -> str:
     """Return what a resumption brought about, with the command for what was passed over."""
     if not told.facts:
         return f"{name} was not paused."
+    done = "Resumed." if is_one else f"{name} is resumed."
     skips = [
         event
         for event in events_of(told)
         if isinstance(event, e.FiresSkipped) and event.reason == "paused"
     ]
     if not skips:
-        return "Resumed."
+        return done
     count = passed_over(told)
     since, until = compact(skips[0].after + ONE_SECOND), compact(skips[-1].until + ONE_SECOND)
     return (
-        f"Resumed. {count:,} fire{'s were' if count > 1 else ' was'} passed over (skip). "
-        f"To run {'them' if count > 1 else 'it'}: horolog backfill start {name} "
+        f"{done} {count:,} fire{'s were' if count > 1 else ' was'} passed over (skip). "
+        f"To run {'them' if count > 1 else 'it'}: horolog backfill start {quote(name)} "
         f"--from {since} --until {until}"
     )
