@@ -160,12 +160,17 @@ def history(
     *,
     job: JobId | None = None,
     run: RunId | None = None,
+    kind: str | None = None,
     before: int | None = None,
     limit: int = ROWS_PER_LIST_MAX,
 ) -> list[ChangeRow]:
-    """Return the changes of a job, of a run, or all, the latest first; those before a position."""
+    """Return the changes of a job, of a run, or all, the latest first; those before a position.
+
+    `kind` is the type of the event that each of them is.
+    """
     question = Question(CHANGE.columns, "changes")
     question.where("job_id = ?", job)
     question.where("run = ?", run)
+    question.where("type = ?", kind)
     question.where("position < ?", before)
     return [CHANGE.read(row) for row in question.ask(connection, "position DESC", limit)]

@@ -1,7 +1,7 @@
 """Fire times before they come, as people and scripts see them: lists and warnings.
 
 `explain`, `job add` and `job show` print the same things from here. It reckons nothing itself: fire
-times are `model.firing`'s, words are `model.sentence`'s.
+times are `model.coming`'s, words are `model.sentence`'s.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from scheduler.model import coming as model
 from scheduler.model.clock_warnings import clock_change_warnings
-from scheduler.model.firing import fire_times
-from scheduler.model.instants import LAST_SECOND, SECOND, instant
+from scheduler.model.instants import LAST_SECOND, instant
 from scheduler.model.jobs import Definition
 from scheduler.model.limits import SHOWN_FIRES_MAX
 from scheduler.model.schedules import Cron, Schedule
@@ -35,16 +35,18 @@ fires_option = click.option(
 
 
 def coming(
-    definition: Definition, *, after: datetime, count: int, planned: int = 0
+    definition: Definition,
+    *,
+    after: datetime,
+    count: int,
+    planned: int = 0,
+    skipping: tuple[datetime, ...] = (),
 ) -> list[datetime]:
-    """Return the next fire times of a job within its bounds; `planned` runs count to max_runs."""
-    start = definition.start_at
-    first = after if start is None or start <= after else start - SECOND
+    """Return the next fire times of a job that will run; `planned` runs count to max_runs."""
     left = count if definition.max_runs is None else min(count, definition.max_runs - planned)
-    until = definition.end_at or LAST_AT
-    if left < 1 or until <= first:
+    if left < 1:
         return []
-    return fire_times(definition.schedule, after=first, until=until, limit=left)
+    return model.coming(definition, after=after, limit=left, skipping=skipping)
 
 
 def warnings_of(schedule: Schedule, *, after: datetime) -> list[str]:

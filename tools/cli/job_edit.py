@@ -83,6 +83,7 @@ def edit(
                 definition=event.definition,
                 cursor=event.effective_at,
                 planned=row.planned,
+                skipping=row.skipping,
                 is_over=event.exhausted,
             )
             differences = differing(before, event.definition)

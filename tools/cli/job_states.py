@@ -23,14 +23,10 @@ from tools.cli.bulk import BULK_FIELDS, Deed, do, labels_option
 from tools.cli.call import Call, pass_call
 from tools.cli.options import writes
 from tools.cli.reading import job_named
+from tools.cli.state_words import until_words
 from tools.wishes import Told
 
 ONE_SECOND = timedelta(seconds=1)
-MISSED_WORDS: dict[Missed, str] = {
-    "skip": "Then what it misses is skipped",
-    "latest": "Then the newest fire it misses runs",
-    "all": "Then every fire it misses runs",
-}
 
 all_option = click.option("--all", "everything", is_flag=True, help="Every job at once.")
 
@@ -212,8 +208,7 @@ def pause_line(call: Call, name: str, told: Told) -> str:
         return f"{name} was paused already."
     for event in events_of(told):
         if isinstance(event, e.JobPaused | e.SystemPaused) and event.until is not None:
-            until = format_instant(event.until, call.zone)
-            return f"{name} is paused until {until}. {MISSED_WORDS[event.missed]}."
+            return f"{name} is paused {until_words(call, event.until, event.missed)}."
     return f"{name} is paused."
 
 

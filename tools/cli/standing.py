@@ -35,6 +35,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     definition: Definition
     cursor: datetime
     planned: int = 0
+    skipping: tuple[datetime, ...] = ()  # fire times to come that are to be passed over
     is_over: bool = False  # exhausted or removed
 
 
@@ -73,7 +74,11 @@ def next_fires(standing: Standing, count: int = fires.FIRES_SHOWN) -> list[datet
     if standing.is_over:
         return []
     return fires.coming(
-        standing.definition, after=standing.cursor, count=count, planned=standing.planned
+        standing.definition,
+        after=standing.cursor,
+        count=count,
+        planned=standing.planned,
+        skipping=standing.skipping,
     )
 
 
