@@ -1,5 +1,6 @@
 """The tables of jobs and of the system, their rows field by field in the same order."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
@@ -148,7 +149,7 @@ def job_columns(state: JobState, shown: Shown) -> JobColumns:
         next_fire=None if fire_time is None else compact(fire_time),
         paused_until=None if end is None else stamp(end.at),
         pause_missed=None if end is None else end.missed,
-        skipping=msgspec.json.encode([compact(at) for at in state.skipping]).decode(),
+        skipping=as_list(state.skipping) if state.skipping else "[]",
         cursor=stamp(state.cursor),
         last_run_fire=maybe_stamp(state.last_run_fire),
         planned=state.planned,
@@ -165,6 +166,11 @@ def job_columns(state: JobState, shown: Shown) -> JobColumns:
 def state_of(state: str, definition: str) -> JobState:
     """Return the state that a row holds."""
     return replace(read_state(state), definition=read_definition(definition))
+
+
+def as_list(times: Sequence[datetime]) -> str:
+    """Return fire times as the JSON their column holds."""
+    return msgspec.json.encode([compact(at) for at in times]).decode()
 
 
 def as_json(record: Struct) -> str:

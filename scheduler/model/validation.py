@@ -16,6 +16,7 @@ import msgspec
 from scheduler.model.callbacks import JOB, SERVICE, job_called_by, service_called_by
 from scheduler.model.cron import parse
 from scheduler.model.errors import BadInput, Problem
+from scheduler.model.excluded import is_excluded
 from scheduler.model.firing import next_fire
 from scheduler.model.jobs import Definition
 from scheduler.model.json_values import path_key, shown, text_problem
@@ -70,6 +71,8 @@ def problems_of(definition: Definition) -> list[Problem]:
         *_label_problems(definition.labels),
         *_text_problems(definition),
     ]
+    if not problems:
+        problems += _only_fire_problems(definition)
     if not problems and (size := len(_ENCODER.encode(definition))) > DEFINITION_BYTES_MAX:
         what = f"labels and texts make it {size:,} bytes large; at most {DEFINITION_BYTES_MAX:,}."
         problems.append(Problem("$", what, "Keep the bulk elsewhere and name that"))
@@ -184,6 +187,13 @@ def _bounds_problems(
             "never fires within start_at and end_at.",
             "Move them, or take one away",
         )
+
+
+def _only_fire_problems(definition: Definition) -> Iterator[Problem]:
+    """Yield that a one-time job is to fire on a day that is excluded."""
+    schedule = definition.schedule
+    if isinstance(schedule, Once) and is_excluded(definition.exclude, schedule.at):
+        yield Problem("$.exclude", "leaves out the only fire time.", "Move one of the two")
 
 
 def _callback_problems(callback: str | None, path: str) -> Iterator[Problem]:

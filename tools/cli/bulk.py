@@ -127,6 +127,8 @@ def do_each(call: Call, rows: Sequence[JobRow], deed: Deed) -> int:
     if call.form.kind != "people":
         show_rows(call, shape, [record_of(call, row, one, deed) for row, one in pairs])
         return failures[0].exit_code if failures else 0
+    if len(failures) == len(pairs) and len({str(one) for one in failures}) == 1:
+        raise failures[0]  # the same is wrong with all: it is told once
     for row, one in pairs:
         if isinstance(one, HorologError):
             note(f"{row.name}: {one}")

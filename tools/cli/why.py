@@ -13,7 +13,7 @@ from scheduler.executor.owner import OwnerRecord
 from scheduler.log.contract import Recorded
 from scheduler.model import events as e
 from scheduler.model.excluded import is_excluded
-from scheduler.model.jobs import JobId
+from scheduler.model.jobs import Definition, JobId
 from scheduler.model.sentence import sentence
 from scheduler.model.streams import compact
 from scheduler.model.written import format_duration, format_instant
@@ -114,12 +114,22 @@ def run_words(call: Call, found: Found) -> str:
         "expired": f"run {run.run} expired: no attempt had started by its start deadline",
         "cancelled": f"run {run.run} was cancelled {attempts}",
     }[run.status]
-    if run.status == "waiting" and run.due_time > call.now:
-        words = f"run {run.run} starts at {format_instant(run.due_time, call.zone)} (jitter)"
+    if run.status == "waiting":
+        words += turn_words(found.definition)
+        if run.due_time > call.now:
+            words = f"run {run.run} starts at {format_instant(run.due_time, call.zone)} (jitter)"
     if run.successor is not None:
         words += f"; run {run.successor} takes its place (overlap = cancel)"
     error = error_of(found.cited)
     return f"{words} ({error})" if error and run.status in {"failed", "held", "retrying"} else words
+
+
+def turn_words(definition: Definition) -> str:
+    """Return which policies may have a run that is due wait for its turn."""
+    queue = ["overlap = queue"] if definition.overlap == "queue" else []
+    key = definition.concurrency_key
+    keys = [] if key is None else [f"concurrency_key = {key}"]
+    return f" ({', '.join([*queue, *keys])})" if queue or keys else ""
 
 
 def skip_words(call: Call, at: datetime, found: Found) -> str:

@@ -126,6 +126,19 @@ def test_what_fails_for_some_is_told_by_their_names_and_the_others_are_done(team
     assert ["leads", "orders"] == [row["job"] for row in rows]
 
 
+def test_what_is_wrong_with_all_alike_is_told_once(team: Desk) -> None:
+    with (team.folder / "horolog.toml").open("a") as settings:
+        settings.write("[audit]\nrequire_reason = true\n")
+    head = team.head
+    printed = team("job", "pause", "--label", "team=sales")
+    assert (2, 1) == (printed.code, printed.err.count("\n"))
+    assert printed.err.startswith("$.reason: is missing")
+    rows = team("job", "pause", "--label", "team=sales", "--json")
+    assert 2 == rows.code
+    assert 2 == sum("is missing" in row["error"] for row in rows.json)
+    assert head == team.head
+
+
 def test_at_a_terminal_removing_many_asks_back_once(
     team: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

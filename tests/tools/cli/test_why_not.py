@@ -220,12 +220,25 @@ def test_a_fire_that_found_the_queue_full_names_the_policy(desk: Desk) -> None:
     with desk.serving() as history:
         for _ in range(3):
             history.tick(10 * 60)
-    assert "waits to be started" in sentence(desk, TWENTY_PAST)
+    assert sentence(desk, TWENTY_PAST).endswith(
+        "is planned and waits to be started (overlap = queue)"
+    )
     assert sentence(desk, "2026-03-02T12:30Z").endswith(
         "was skipped: as many runs as queue_limit allows waited behind the open one "
         "(overlap = queue)"
     )
     assert [("queue-full", 1)] == reasons(desk)
+
+
+def test_a_run_that_waits_for_others_of_its_key_names_the_key(desk: Desk) -> None:
+    for job in ("orders", "leads"):
+        desk.done("job", "add", job, "a.ok", *GRID, "--concurrency-key", "the database")
+    with desk.serving() as history:
+        history.tick(10 * 60)
+        assert 1 == len(history.running())
+    told = [sentence(desk, "2026-03-02T12:10Z", job) for job in ("orders", "leads")]
+    (waiting,) = [one for one in told if "waits to be started" in one]
+    assert waiting.endswith("waits to be started (concurrency_key = the database)")
 
 
 def test_a_run_that_made_way_names_its_successor(desk: Desk) -> None:
