@@ -47,7 +47,7 @@ class History:
     """The projection of changes."""
 
     name: ClassVar[str] = "history"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("changes", "callbacks")
     ddl: ClassVar[tuple[str, ...]] = (
         CHANGES_DDL,
@@ -86,8 +86,17 @@ class History:
                     pass  # the hottest, and no change
                 case e.JobDefined() | e.JobRevised() | e.JobRenamed():
                     self._redefined(connection, recorded, event)
-                case e.JobPaused() | e.JobResumed() | e.JobRemoved() | e.JobExhausted():
+                case (
+                    e.JobPaused()
+                    | e.JobResumed()
+                    | e.JobRemoved()
+                    | e.JobExhausted()
+                    | e.NextFireSkipped()
+                    | e.NextFireRestored()
+                ):
                     self._put(connection, recorded, job=event.job)
+                case e.CancelRequested(successor=str()) | e.RunCancelled(successor=str()):
+                    pass  # the job's overlap policy did it
                 case e.CancelRequested() | e.RunCancelled() | e.RunResolved() | e.RunReopened():
                     job = self._job_of(connection, recorded.stream, event.run)
                     self._put(connection, recorded, job=job, run=event.run)

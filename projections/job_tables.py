@@ -1,6 +1,7 @@
 """The tables of jobs and of the system, their rows field by field in the same order."""
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, Literal
 
 import msgspec
@@ -8,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from projections.contract import maybe_stamp, stamp
-from scheduler.model.firing import next_fire
+from scheduler.model.coming import next_coming
 from scheduler.model.jobs import Definition
 from scheduler.model.schedules import Manual
 from scheduler.model.streams import compact
@@ -17,7 +18,6 @@ from scheduler.rules.job_state import JobState
 JobStatus = Literal["active", "paused", "exhausted", "removed", "manual"]
 
 LEFT_OUT: Final = Definition(name="", service="", schedule=Manual())  # it has its own column
-ONE_SECOND: Final = timedelta(seconds=1)
 JOBS_DDL: Final = """
 CREATE TABLE jobs_{g}(
   position      INTEGER PRIMARY KEY,
@@ -27,6 +27,9 @@ CREATE TABLE jobs_{g}(
   service       TEXT    NOT NULL,
   status        TEXT    NOT NULL,
   next_fire     TEXT,
+  paused_until  TEXT,
+  pause_missed  TEXT,
+  skipping      TEXT    NOT NULL,
   cursor        TEXT    NOT NULL,
   last_run_fire TEXT,
   planned       INTEGER NOT NULL,
@@ -50,13 +53,16 @@ CREATE TABLE system_{g}(
   stopped_at TEXT,
   paused_at  TEXT,
   paused_by  TEXT,
+  paused_until TEXT,
+  pause_missed TEXT,
   horolog    TEXT,
   created_at TEXT
 ) STRICT
 """
 JOBS_VIEW: Final = """
-SELECT job_id, name, service, status, next_fire, schedule, cursor, last_run_fire, planned,
-  revision, version, defined_at, changed_at, actor, definition, position
+SELECT job_id, name, service, status, next_fire, paused_until, pause_missed, skipping, schedule,
+  cursor, last_run_fire, planned, revision, version, defined_at, changed_at, actor, definition,
+  position
 FROM jobs_{g}
 """
 DDL: Final = (
@@ -77,7 +83,10 @@ class JobColumns(Struct, gc=False):
     name: str
     service: str
     status: JobStatus
-    next_fire: str | None
+    next_fire: str | None  # that will run: excluded days and fires to be passed over left out
+    paused_until: str | None  # of a pause that ends by itself
+    pause_missed: str | None  # ... and what becomes of its fire times then
+    skipping: str  # fire times to come that are to be passed over, as JSON
     cursor: str
     last_run_fire: str | None
     planned: int
@@ -102,6 +111,8 @@ class SystemColumns(Struct, gc=False):
     stopped_at: str | None = None
     paused_at: str | None = None
     paused_by: str | None = None
+    paused_until: str | None = None
+    pause_missed: str | None = None
     horolog: str | None = None
     created_at: str | None = None
 
@@ -127,6 +138,7 @@ class Shown(Struct, gc=False):
 def job_columns(state: JobState, shown: Shown) -> JobColumns:
     """Return the row that shows a job as it stands."""
     fire_time = upcoming_fire(state)
+    end = state.pause_end if state.paused else None
     return JobColumns(
         position=shown.position,
         job_id=state.job,
@@ -135,6 +147,9 @@ def job_columns(state: JobState, shown: Shown) -> JobColumns:
         service=state.definition.service,
         status=status_of(state),
         next_fire=None if fire_time is None else compact(fire_time),
+        paused_until=None if end is None else stamp(end.at),
+        pause_missed=None if end is None else end.missed,
+        skipping=as_list(state.skipping) if state.skipping else "[]",
         cursor=stamp(state.cursor),
         last_run_fire=maybe_stamp(state.last_run_fire),
         planned=state.planned,
@@ -151,6 +166,11 @@ def job_columns(state: JobState, shown: Shown) -> JobColumns:
 def state_of(state: str, definition: str) -> JobState:
     """Return the state that a row holds."""
     return replace(read_state(state), definition=read_definition(definition))
+
+
+def as_list(times: Sequence[datetime]) -> str:
+    """Return fire times as the JSON their column holds."""
+    return msgspec.json.encode([compact(at) for at in times]).decode()
 
 
 def as_json(record: Struct) -> str:
@@ -170,17 +190,17 @@ def status_of(job: JobState) -> JobStatus:
 
 
 def upcoming_fire(job: JobState) -> datetime | None:
-    """Return the first fire time not yet decided, which may be past; None when there is none.
+    """Return the first fire time not yet decided that will run; None when there is none.
 
-    A paused job has none: nobody knows when it will be resumed.
+    It may be past, while deciding is behind. Of a paused job it is the first after the end of the
+    pause; a pause without an end has none: nobody knows when the job will be resumed.
     """
-    if status_of(job) != "active":
-        return None
-    definition = job.definition
     after = job.cursor
-    if definition.start_at is not None:
-        after = max(after, definition.start_at - ONE_SECOND)
-    at = next_fire(definition.schedule, after)
-    if at is None or (definition.end_at is not None and at > definition.end_at):
-        return None
-    return at
+    match status_of(job):
+        case "paused" if job.pause_end is not None:
+            after = max(after, job.pause_end.at)
+        case "active":
+            pass
+        case _:
+            return None
+    return next_coming(job.definition, after=after, skipping=job.skipping)

@@ -31,7 +31,8 @@ METRICS: Final = (
     Metric(
         "horolog_job_next_fire_timestamp_seconds",
         "gauge",
-        "The job's first fire time that is not decided yet; it is past while deciding is behind.",
+        "The job's first fire time that is not decided yet and will run; it is past while deciding"
+        " is behind.",
         JOB,
         "seconds",
     ),
@@ -39,8 +40,8 @@ METRICS: Final = (
         "horolog_job_deadline_timestamp_seconds",
         "gauge",
         "When the job's next success is overdue: the first fire time since the last success, or"
-        " else the next one, plus misfire grace, timeout of every attempt and longest pauses"
-        " between attempts.",
+        " else the next one, plus misfire grace, jitter, timeout of every attempt and longest"
+        " pauses between attempts, under overlap queue also those of the runs ahead.",
         JOB,
         "seconds",
     ),

@@ -5,6 +5,7 @@ Nothing is decided by what is read here.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Literal
@@ -33,27 +34,28 @@ def jobs(
     connection: sqlite3.Connection,
     *,
     status: JobStatus | Literal["any"] | None = None,
-    label: str | None = None,
+    labels: Sequence[str] = (),
     search: str | None = None,
     after: tuple[str, str] | None = None,
     limit: int = ROWS_PER_LIST_MAX,
 ) -> list[JobRow]:
     """Return jobs by name; all but the removed ones when no `status` is asked for.
 
-    `label` is "key" or "key=value"; `search` a part of a name, service or description, in any case.
+    `labels` are "key" or "key=value", all of which a job bears; `search` is a part of a name,
+    service or description, in any case.
     """
     question = Question(JOB.columns, "jobs")
     if status is None:
         question.where("status <> 'removed'")
     elif status != "any":
         question.where("status = ?", status)
-    if label:
+    for label in labels:
         key, has_value, value = label.partition("=")
-        labels = "SELECT 1 FROM json_each(definition, '$.labels') WHERE key = ?"
+        borne = "SELECT 1 FROM json_each(definition, '$.labels') WHERE key = ?"
         if has_value:
-            question.where(f"EXISTS ({labels} AND value = ?)", key, value)
+            question.where(f"EXISTS ({borne} AND value = ?)", key, value)
         else:
-            question.where(f"EXISTS ({labels})", key)
+            question.where(f"EXISTS ({borne})", key)
     if search:
         description = "coalesce(json_extract(definition, '$.description'), '')"
         text = f"lower(name || char(10) || service || char(10) || {description})"
@@ -158,12 +160,17 @@ def history(
     *,
     job: JobId | None = None,
     run: RunId | None = None,
+    kind: str | None = None,
     before: int | None = None,
     limit: int = ROWS_PER_LIST_MAX,
 ) -> list[ChangeRow]:
-    """Return the changes of a job, of a run, or all, the latest first; those before a position."""
+    """Return the changes of a job, of a run, or all, the latest first; those before a position.
+
+    `kind` is the type of the event that each of them is.
+    """
     question = Question(CHANGE.columns, "changes")
     question.where("job_id = ?", job)
     question.where("run = ?", run)
+    question.where("type = ?", kind)
     question.where("position < ?", before)
     return [CHANGE.read(row) for row in question.ask(connection, "position DESC", limit)]

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from projections.job_tables import JobStatus
 from scheduler.model.content import Payload
-from scheduler.model.jobs import Cause, Definition, JobId, RunId, SkipReason
+from scheduler.model.jobs import Cause, Definition, JobId, Missed, RunId, SkipReason
 from scheduler.model.schedules import Schedule
 from scheduler.rules.run_state import RunStatus
 
@@ -24,7 +24,10 @@ class JobRow(Struct, frozen=True, gc=False):
     name: str
     service: str
     status: JobStatus
-    next_fire: datetime | None  # not yet decided; it may be past
+    next_fire: datetime | None  # that will run and is not yet decided; it may be past
+    paused_until: datetime | None  # of a pause that ends by itself
+    pause_missed: Missed | None  # ... and what becomes of its fire times then
+    skipping: tuple[datetime, ...]  # fire times to come that are to be passed over
     schedule: Schedule
     cursor: datetime  # every fire time up to here is decided
     last_run_fire: datetime | None
@@ -75,6 +78,7 @@ class RunRow(Struct, frozen=True, gc=False):
     reason: str | None
     service: str | None  # what was called; None when a job stands behind the run
     parent: RunId | None  # of a callback: the run whose end it answers
+    successor: RunId | None  # of a cancelled run: the one that takes its place (overlap)
     position: int  # of its plan
 
     @property
@@ -166,6 +170,8 @@ class SystemRow(Struct, frozen=True, gc=False):
     stopped_at: datetime | None
     paused_at: datetime | None
     paused_by: str | None
+    paused_until: datetime | None
+    pause_missed: Missed | None
     horolog: str | None
     created_at: datetime | None
 
@@ -195,7 +201,7 @@ class Shape(Generic[RowT]):
         return msgspec.convert(fields, self._kind, strict=False)
 
 
-JOB: Final = Shape(JobRow, "schedule", "definition")
+JOB: Final = Shape(JobRow, "skipping", "schedule", "definition")
 RUN: Final = Shape(RunRow, "result", "input")
 ATTEMPT: Final = Shape(AttemptRow, "detail")
 STEP: Final = Shape(StepRow, "result")

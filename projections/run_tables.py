@@ -47,6 +47,7 @@ CREATE TABLE runs_{g}(
   failures     INTEGER NOT NULL,
   crashes      INTEGER NOT NULL,
   cancelling   INTEGER NOT NULL,
+  successor    TEXT,
   started_at   TEXT,
   ended_at     TEXT,
   error_kind   TEXT,
@@ -95,7 +96,7 @@ SELECT run, job, job_id, fire_time, due_time, window_start, cause, status, attem
   CASE WHEN status IN ('waiting', 'retrying') THEN start_at END AS next_attempt_at,
   planned_at, started_at, ended_at, duration_us, error_kind, error, result, input,
   failures, crashes, cancelling, start_by, revision, number, epoch, actor, reason, service, parent,
-  position
+  successor, position
 FROM runs_{g}
 """
 ATTEMPTS_VIEW: Final = """
@@ -152,6 +153,7 @@ class RunColumns(Struct, gc=False):
     failures: int = 0
     crashes: int = 0
     cancelling: int = 0
+    successor: str | None = None  # of a cancelled run: the one that takes its place
     started_at: str | None = None
     ended_at: str | None = None
     error_kind: str | None = None
@@ -264,6 +266,7 @@ def reflect(row: RunColumns, state: RunState) -> None:
     row.failures = state.failures
     row.crashes = state.crashes
     row.cancelling = state.is_cancel_requested
+    row.successor = state.successor
 
 
 def state_of(row: RunColumns) -> RunState:
@@ -290,4 +293,5 @@ def state_of(row: RunColumns) -> RunState:
         crashes=row.crashes,
         parent=None if row.parent is None else RunId(row.parent),
         is_cancel_requested=bool(row.cancelling),
+        successor=None if row.successor is None else RunId(row.successor),
     )

@@ -69,7 +69,7 @@ class Runs:
     """The projection of runs and attempts."""
 
     name: ClassVar[str] = "runs"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     tables: ClassVar[tuple[str, ...]] = ("runs", "attempts", "run_jobs", "steps")
     ddl: ClassVar[tuple[str, ...]] = DDL
     views: ClassVar[Mapping[str, str]] = VIEWS

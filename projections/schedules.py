@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from projections.contract import stamp
+from projections.contract import maybe_stamp, stamp
 from projections.job_tables import (
     DDL,
     JOB_CHANGING,
@@ -45,7 +45,7 @@ class Schedules:
     """The projection of jobs and of the system."""
 
     name: ClassVar[str] = "schedules"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("jobs", "system")
     ddl: ClassVar[tuple[str, ...]] = DDL
     views: ClassVar[Mapping[str, str]] = VIEWS
@@ -81,6 +81,8 @@ class Schedules:
                     | e.JobResumed()
                     | e.JobRemoved()
                     | e.JobExhausted()
+                    | e.NextFireSkipped()
+                    | e.NextFireRestored()
                 ):
                     self._changed(connection, recorded, event)
                 case e.ClockAccepted():
@@ -120,7 +122,9 @@ class Schedules:
         | e.JobPaused
         | e.JobResumed
         | e.JobRemoved
-        | e.JobExhausted,
+        | e.JobExhausted
+        | e.NextFireSkipped
+        | e.NextFireRestored,
     ) -> None:
         at = stamp(recorded.recorded_at)
         kept = self._get(connection, event.job)
@@ -177,11 +181,14 @@ class Schedules:
                     self._look_at_all(connection, None)
             case e.SystemStopped():
                 row.stopped_at = at
-            case e.SystemPaused() | e.LogRestored():
-                row.paused_at = at
-                row.paused_by = recorded.meta.actor if recorded.meta else None
+            case e.SystemPaused(until=until, missed=missed):
+                pause(row, recorded)
+                row.paused_until = maybe_stamp(until)
+                row.pause_missed = None if until is None else missed
+            case e.LogRestored():
+                pause(row, recorded)
             case e.SystemResumed():
-                row.paused_at = row.paused_by = None
+                row.paused_at = row.paused_by = row.paused_until = row.pause_missed = None
         connection.execute(self._put_system, astuple(row))
 
     # -- rows
@@ -213,3 +220,10 @@ class Schedules:
         self._touched.clear()
         if len(self._kept) > VIEW_JOBS_KEPT_MAX:
             self._kept.clear()
+
+
+def pause(row: SystemColumns, recorded: Recorded) -> None:
+    """Note that everything was paused, and by whom."""
+    row.paused_at = stamp(recorded.recorded_at)
+    row.paused_by = recorded.meta.actor if recorded.meta else None
+    row.paused_until = row.pause_missed = None

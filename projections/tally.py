@@ -54,7 +54,7 @@ class Tally:
     """The projection of all that is counted."""
 
     name: ClassVar[str] = "tally"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tables: ClassVar[tuple[str, ...]] = ("tally", "tally_rest", "tally_runs")
     ddl: ClassVar[tuple[str, ...]] = DDL
     views: ClassVar[Mapping[str, str]] = VIEWS
@@ -111,8 +111,9 @@ class Tally:
                     self._end(connection, recorded, event.run, "failed")
                 case e.RunExpired():
                     self._end(connection, recorded, event.run, "expired")
-                case e.RunCancelled():
-                    self._end(connection, recorded, event.run, "cancelled")
+                case e.RunCancelled(successor=successor):
+                    is_off = successor is None  # else its successor is awaited in its place
+                    self._end(connection, recorded, event.run, "cancelled", is_called_off=is_off)
                 case e.RunResolved(verdict="succeeded"):
                     self._succeed(connection, recorded, event.run, None)
                 case e.FiresSkipped():
@@ -204,6 +205,8 @@ class Tally:
         recorded: Recorded,
         run: RunId,
         outcome: Literal["failed", "expired", "cancelled"],
+        *,
+        is_called_off: bool = False,
     ) -> None:
         """Count a run that has ended otherwise; it may be reopened, so it is not forgotten."""
         job, cause, due_us = self._whose(connection, run)
@@ -211,9 +214,9 @@ class Tally:
         for counts in tallies:
             counts.run_ended(cause, outcome)
         if row is not None:
-            if outcome == "cancelled":
+            if is_called_off:
                 row.answer(due_us)
-            else:
+            elif outcome != "cancelled":
                 row.failures += 1
                 row.last_failure_us = micros(recorded.recorded_at)
         self._runs.pop(run, None)

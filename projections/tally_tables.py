@@ -20,6 +20,7 @@ Series = Literal["own", "_other", "_ended", "_calls"]  # `own` bears the job's n
 AttemptOutcome = Literal[
     "succeeded", "error", "timeout", "crash", "cancelled", "no-service", "stopped"
 ]
+ALLOWANCE_US_MAX: Final = 1 << 62  # fits in a column with an instant added to it
 RunOutcome = Literal["succeeded", "failed", "expired", "cancelled"]
 
 # The promise is 1 s for nearly all starts and 5 s at most; an hour is an outage.
@@ -159,16 +160,21 @@ def micros(at: datetime) -> int:
 def allowance_us(definition: Definition) -> int:
     """Return how long after a fire time its success is overdue, by the job's own policies.
 
-    That is its grace, its timeout for every attempt, and the longest pauses between attempts.
+    That is its grace and jitter, its timeout for every attempt, and the longest pauses between
+    attempts; under `queue` also that of each run it may wait for. At most ALLOWANCE_US_MAX.
     """
     retry = definition.retry
-    whole = definition.misfire_grace + definition.timeout * retry.max_attempts
+    run = definition.timeout * retry.max_attempts
     seconds_max = retry.max_delay.total_seconds()
     delay_s = min(retry.initial.total_seconds(), seconds_max)
     for _ in range(retry.max_attempts - 1):
-        whole += timedelta(seconds=delay_s)
+        run += timedelta(seconds=delay_s)
         delay_s = min(delay_s * retry.factor, seconds_max)
-    return whole // MICROSECOND
+    if retry.give_up_after is not None:
+        run = min(run, retry.give_up_after + definition.timeout)
+    runs = 1 + (definition.queue_limit if definition.overlap == "queue" else 0)
+    before_us = (definition.misfire_grace + definition.jitter) // MICROSECOND
+    return min(before_us + runs * (run // MICROSECOND), ALLOWANCE_US_MAX)
 
 
 read_counts: Final = msgspec.json.Decoder(Counts).decode

@@ -10,9 +10,23 @@ import pytest
 
 from scheduler.model.jobs import Definition, Retry
 from scheduler.model.schedules import Manual
+from scheduler.model.written import parse_duration
+from scheduler.rules.lateness import ALL_WINDOW
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("testing", "embedding", "steps")
+
+
+def rows(table: str) -> list[str]:
+    return [line for line in table.splitlines() if line.startswith("| `")]
+
+
+def policy_rows() -> list[str]:
+    """Return the lines of the table of policies."""
+    page = (ROOT / "README.md").read_text("utf-8")
+    return rows(page.partition("## Policies")[2].partition("\n## ")[0])
+
+
 EXAMPLES = [
     pytest.param(example, id=f"{page}-{place}")
     for page in PAGES
@@ -40,24 +54,42 @@ def test_an_example_does_what_it_says(example: str, tmp_path: Path) -> None:
     assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_the_table_of_policies_names_every_policy_and_its_default() -> None:
-    table = (
-        (ROOT / "README.md").read_text("utf-8").partition("## Policies")[2].partition("\n## ")[0]
-    )
-    named = set(re.findall(r"`([a-z_]+)`", "".join(row.split("|")[1] for row in rows(table))))
-    fields = set(Definition.__struct_fields__) | set(Retry.__struct_fields__)
-    assert set() == named - fields
-    about_people = {"name", "service", "schedule", "labels", "description", "owner", "runbook"}
-    assert set() == set(Definition.__struct_fields__) - named - about_people
-    defaults = Definition(name="a", service="b", schedule=Manual())
-    shown = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in rows(table)}
-    for field in ("catch_up", "overlap", "on_crash", "isolation"):
-        assert f"`{getattr(defaults, field)}`" == shown[f"`{field}`"]
-    assert "60 s" == shown["`misfire_grace`"]
-    assert timedelta(seconds=60) == defaults.misfire_grace
-    assert "1 h" == shown["`timeout`"]
-    assert timedelta(hours=1) == defaults.timeout
+ABOUT_PEOPLE = {"name", "service", "schedule", "labels", "description", "owner", "runbook"}
+WINDOW = "none (under `all`: 24 h)"  # the default of catch_up_window follows from another field
 
 
-def rows(table: str) -> list[str]:
-    return [line for line in table.splitlines() if line.startswith("| `")]
+def test_the_table_of_policies_has_a_line_for_each_policy_and_for_nothing_else() -> None:
+    fields = set(Definition.__struct_fields__) - ABOUT_PEOPLE - {"retry"}
+    fields |= {f"retry.{field}" for field in Retry.__struct_fields__}
+    fields.remove("retry.until_next_fire")  # give_up_after says it: next-fire
+    named = [row.split("|")[1].strip() for row in policy_rows()]
+    assert sorted(f"`{field}`" for field in fields) == sorted(named)
+
+
+@pytest.mark.parametrize(
+    "row", policy_rows(), ids=lambda row: str(row).split("|")[1].strip().strip("`")
+)
+def test_the_table_of_policies_tells_the_default_of_each(row: str) -> None:
+    field, told = (cell.strip() for cell in row.split("|")[1:3])
+    default: object = Definition(name="a", service="b", schedule=Manual())
+    for part in field.strip("`").split("."):
+        default = getattr(default, part)
+    if field == "`catch_up_window`":
+        assert (WINDOW, timedelta(hours=24)) == (told, ALL_WINDOW)
+        return
+    assert default == meant(told, like=default)
+
+
+def meant(told: str, *, like: object) -> object:
+    """Return the value that a cell of the table tells, of the kind of `like`."""
+    match like:
+        case timedelta():
+            return parse_duration(told.replace(" ", "").replace("min", "m"), path=told)
+        case bool():
+            return {"true": True, "false": False}[told]
+        case int() | float():
+            return type(like)(told.replace(",", ""))
+        case None:
+            return {"none": None}[told]
+        case _:
+            return told.strip("`")

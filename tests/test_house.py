@@ -90,7 +90,8 @@ def text_files() -> Iterator[Path]:
         ]
         if Path(folder) == ROOT:
             below[:] = [name for name in below if name not in {"build", "dist"}]
-        yield from (Path(folder, name) for name in names if Path(name).suffix in TEXT_SUFFIXES)
+        kept = (name for name in names if name != ".git")  # in a worktree a file: where its root is
+        yield from (Path(folder, name) for name in kept if Path(name).suffix in TEXT_SUFFIXES)
 
 
 def listed(offenders: list[str]) -> str:

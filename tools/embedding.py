@@ -20,6 +20,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -27,13 +28,14 @@ from typing import Any, Self, TypeVar
 from scheduler.executor.clock import Clock, SystemClock
 from scheduler.model import commands as c
 from scheduler.model.errors import Conflict
+from scheduler.model.in_code import in_utc
 from scheduler.model.jobs import Definition, JobId, Missed, RunId
 from scheduler.model.limits import SLOTS_DEFAULT
 from scheduler.model.plain import read_changes, read_definition
 from scheduler.model.schedules import Manual, Schedule
 from tools.app import create, open_reading, open_wishes
 from tools.in_python import changed, written
-from tools.settings import Settings
+from tools.settings import Settings, read_concurrency
 
 Value = TypeVar("Value")
 MANUAL = Manual()
@@ -49,11 +51,13 @@ class Horolog:
         timezone: str = "UTC",
         slots: int = SLOTS_DEFAULT,
         connections: Mapping[str, Mapping[str, object]] | None = None,
+        concurrency: Mapping[str, int] | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Open the log, making it when there is none.
 
-        `connections`: as the tables of a settings file, by name.
+        `connections`: as the tables of a settings file, by name. `concurrency`: how many runs of a
+        concurrency key may run at once, by key.
         Raises: BadInput; Unreachable, when there is a file that is no log, or no way to make one.
         """
         from services.connections.reading import read_connections
@@ -64,6 +68,7 @@ class Horolog:
             timezone=timezone,
             slots=slots,
             connections=read_connections(connections or {}),
+            concurrency=read_concurrency(concurrency or {}),
         )
         self._reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._serving: threading.Thread | None = None
@@ -99,9 +104,23 @@ class Horolog:
         )
         self._ask(c.ReviseJob(job=row.job_id, definition=definition), contents)
 
-    def pause(self, job: str) -> None:
-        """Stop deciding for a job."""
-        self._ask(c.PauseJob(job=self._id_of(job)))
+    def pause(self, job: str, *, until: datetime | None = None, missed: Missed = "skip") -> None:
+        """Stop deciding for a job, until it is resumed or `until` has come.
+
+        `missed` says what becomes of the fire times of the pause at that end. Raises: BadInput.
+        """
+        end = None if until is None else in_utc(until, "$.until")
+        self._ask(c.PauseJob(job=self._id_of(job), until=end, missed=missed))
+
+    def skip_next(self, job: str, at: datetime | None = None) -> None:
+        """Pass over one fire time to come: `at`, else the next. Raises: BadInput, Conflict."""
+        fire_time = None if at is None else in_utc(at, "$.fire_time")
+        self._ask(c.SkipNextFire(job=self._id_of(job), fire_time=fire_time))
+
+    def restore_next(self, job: str, at: datetime | None = None) -> None:
+        """Take that back: for the fire time `at`, else for all that are still to come."""
+        fire_time = None if at is None else in_utc(at, "$.fire_time")
+        self._ask(c.RestoreNextFire(job=self._id_of(job), fire_time=fire_time))
 
     def resume(self, job: str, *, missed: Missed = "skip") -> None:
         """Decide for a job again; `missed` says what becomes of the fire times of its pause."""

@@ -52,6 +52,12 @@ load = ["jobs/*.py"]  # files and modules that define services
 [audit]
 # require_reason = false  # true: no change without --reason
 
+# At most so many runs at once of all jobs that name the same concurrency_key; of a key that is not
+# named here, one.
+#
+#   [concurrency]
+#   "the database" = 3
+
 # What services reach the world by; in a service: ctx.rest["My Data Source"]. Kinds: rest, redis,
 # smtp, sql. A secret is named, never written here: "env:NAME", "file:PATH", "credential:NAME".
 #

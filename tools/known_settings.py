@@ -23,7 +23,7 @@ from services.connections.kinds import (
     kind_of,
 )
 from services.connections.references import Reference
-from tools.settings import CONNECTIONS, FIELDS, Settings
+from tools.settings import CONCURRENCY, CONNECTIONS, FIELDS, Settings
 
 HOST_CHARS_MAX = 255  # of a name in DNS
 
@@ -31,6 +31,7 @@ HOST_CHARS_MAX = 255  # of a name in DNS
 def plain_settings(settings: Settings) -> dict[str, object]:
     """Return every setting by its path in the file, as JSON has it."""
     plain = {path: _plain(path, getattr(settings, field)) for path, field in FIELDS.items()}
+    plain[CONCURRENCY] = settings.concurrency
     plain[CONNECTIONS] = {one.name: plain_connection(one) for one in settings.connections}
     return plain
 

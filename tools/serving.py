@@ -139,6 +139,7 @@ class Served:
             clock,
             Identity(gethostname(), os.getpid(), versions()),
             slots=settings.slots,
+            key_limits=settings.concurrency,
             stop_grace=settings.stop_grace,
             alive=lambda: {RunId(run) for run, _ in alive_children(children_dir)},
             on_idle=snapshots.offer,

@@ -18,9 +18,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler.model.errors import BadInput, Problem
-from scheduler.model.json_values import shown
+from scheduler.model.json_values import path_key, shown
 from scheduler.model.limits import (
     DURATION_MAX,
+    KEY_LIMIT_MAX,
+    KEYS_NAMED_MAX,
     OUTPUT_KEPT,
     OUTPUT_KEPT_BYTES,
     PATTERNS_MAX,
@@ -29,6 +31,7 @@ from scheduler.model.limits import (
     SLOTS_MAX,
 )
 from scheduler.model.nearness import nearest
+from scheduler.model.validation_policies import key_problems
 from scheduler.model.written import format_duration, parse_duration
 from scheduler.model.zones import zone
 from services.connections.kinds import AnyConnection
@@ -55,6 +58,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     load: tuple[str, ...] = ()  # files and modules that define services
     reload: Literal["auto", "never"] = "auto"  # whether a server follows changes of those files
     slots: int = SLOTS_DEFAULT  # attempts at once
+    concurrency: dict[str, int] = {}  # runs at once by concurrency key; of any other key: 1
     stop_grace: timedelta = STOP_GRACE_DEFAULT  # for attempts to end in when the server stops
     socket_mode: int = SOCKET_MODE_DEFAULT
     socket_group: str | None = None
@@ -106,8 +110,12 @@ def read_settings(file: Path) -> Settings:
     tables = _toml(file)
     problems: list[Problem] = []
     found: dict[str, object] = {"file": file, "base": file.parent}
-    if CONNECTIONS in tables:
-        found[CONNECTIONS] = _connections(tables.pop(CONNECTIONS), problems)
+    for name, read_own in OWN_NAMES.items():
+        if name in tables:
+            try:
+                found[name] = read_own(tables.pop(name))
+            except BadInput as bad:
+                problems += bad.problems
     for path, value in _leaves(tables, "", problems):
         field, read = _KEYS[path]
         try:
@@ -121,15 +129,34 @@ def read_settings(file: Path) -> Settings:
     return replace(Settings(), **found)
 
 
-def _connections(value: object, problems: list[Problem]) -> tuple[AnyConnection, ...]:
-    """Return the connections of the settings; note what is wrong with them."""
+def _connections(value: object) -> tuple[AnyConnection, ...]:
+    """Return the connections of the settings. Raises: BadInput, with everything that is wrong."""
     from services.connections.reading import read_connections
 
-    try:
-        return read_connections(value, CONNECTIONS)
-    except BadInput as bad:
-        problems += bad.problems
-        return ()
+    return read_connections(value, CONNECTIONS)
+
+
+def read_concurrency(value: object) -> dict[str, int]:
+    """Return how many runs of each concurrency key may run at once.
+
+    Raises: BadInput, with everything that is wrong.
+    """
+    if not isinstance(value, Mapping):
+        raise BadInput.at(CONCURRENCY, "is a table of keys, not a value.", f"Write [{CONCURRENCY}]")
+    if len(value) > KEYS_NAMED_MAX:
+        raise BadInput.at(CONCURRENCY, f"names {len(value):,} keys; at most {KEYS_NAMED_MAX:,}.")
+    found: dict[str, int] = {}
+    problems: list[Problem] = []
+    for key, limit in value.items():
+        path = f"{CONCURRENCY}.{path_key(str(key))}"
+        problems += key_problems(str(key), path)
+        try:
+            found[str(key)] = _count(limit, path, KEY_LIMIT_MAX)
+        except BadInput as bad:
+            problems += bad.problems
+    if problems:
+        raise BadInput(*problems)
+    return found
 
 
 def _toml(file: Path) -> dict[str, object]:
@@ -170,7 +197,7 @@ def _leaves(
 
 def _unknown(key: str, prefix: str) -> Problem:
     """Return the refusal of a key that nobody reads, with the one that was probably meant."""
-    known = sorted({*_KEYS, *TABLES, CONNECTIONS})
+    known = sorted({*_KEYS, *TABLES, *OWN_NAMES})
     here = [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
     elsewhere = [name for name in known if name.rpartition(".")[2] == key]
     named = shown(f"{prefix}{key}").strip('"')
@@ -208,10 +235,12 @@ def _reload(value: object, path: str) -> str:
 
 
 def _slots(value: object, path: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= SLOTS_MAX:
-        raise BadInput.at(
-            path, f"got {shown(value)} instead of a whole number from 1 to {SLOTS_MAX:,}."
-        )
+    return _count(value, path, SLOTS_MAX)
+
+
+def _count(value: object, path: str, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise BadInput.at(path, f"got {shown(value)} instead of a whole number from 1 to {most:,}.")
     return value
 
 
@@ -286,7 +315,12 @@ def _commands(value: object, path: str) -> bool | tuple[str, ...]:
     return paths
 
 
-CONNECTIONS = "connections"  # a table whose keys are the user's own names
+CONNECTIONS = "connections"
+CONCURRENCY = "concurrency"
+OWN_NAMES: dict[str, Callable[[object], object]] = {  # tables whose keys are the user's own
+    CONNECTIONS: _connections,
+    CONCURRENCY: read_concurrency,
+}
 TABLES = (
     "defaults",
     "services",

@@ -32,15 +32,16 @@ def every(length: timedelta | str, *, anchor: datetime | None = None) -> Interva
         from scheduler.model.written import parse_duration  # noqa: PLC0415  # children start faster
 
         length = parse_duration(length, path="$.schedule.every")
-    return Interval(length, None if anchor is None else _in_utc(anchor, "$.schedule.anchor"))
+    return Interval(length, None if anchor is None else in_utc(anchor, "$.schedule.anchor"))
 
 
 def once(at: datetime) -> Once:
     """Return the schedule that fires a single time. Raises: BadInput, when `at` names no zone."""
-    return Once(_in_utc(at, "$.schedule.at"))
+    return Once(in_utc(at, "$.schedule.at"))
 
 
-def _in_utc(at: datetime, path: str) -> datetime:
+def in_utc(at: datetime, path: str) -> datetime:
+    """Return an instant in UTC. Raises: BadInput, when it names no zone."""
     if at.tzinfo is None:
         raise BadInput.at(
             path,

@@ -44,6 +44,7 @@ BACKFILL_PER_MINUTE_MAX = 60_000  # runs begun
 BACKFILL_LOOK_MAX = 200  # occurrences looked at in one decision; each is one look into the log
 BACKFILLS_MAX = 100  # that are not over, of all jobs
 RERUNS_MAX = 1_000  # runs of one occurrence or call
+JOBS_PER_BULK_MAX = 10_000  # changed by one command; as many as one manifest adds in a second
 RUNS_PER_BULK_MAX = 1_000  # retried or replayed by one command
 LIVE_STARTS_PAST_MAX = 10  # starts of live runs past one of a lower lane that waits
 

@@ -104,14 +104,18 @@ def read_changes(
     """Return a definition after `changes`, a merge patch over its plain form (RFC 7396).
 
     A null takes a field back. A schedule of the same kind keeps what is not named of it; one of
-    another kind replaces it. An input is replaced whole.
+    another kind replaces it. An input is replaced whole. Excluded days follow the zone of the
+    schedule; when a new schedule names none, they stay in the zone they had.
     """
     if not isinstance(changes, Mapping):
         raise BadInput.at(path, f"got {shown(changes)} instead of a table of fields.")
     written = write_definition(before)
     merged = {**written, **{str(key): value for key, value in changes.items()}}
     if changes.get("schedule") is not None:
-        merged["schedule"] = merged_schedule(before.schedule, changes["schedule"])
+        merged["schedule"] = schedule = merged_schedule(before.schedule, changes["schedule"])
+        names_zone = isinstance(schedule, Mapping) and schedule.get("timezone") is not None
+        if before.exclude is not None and "exclude" not in changes and not names_zone:
+            merged["exclude"] = write_exclude(before.exclude, known_zone=None)
     for field in ("labels", "retry"):
         named, kept = changes.get(field), written.get(field, {})
         if isinstance(named, Mapping) and isinstance(kept, dict):
@@ -170,7 +174,7 @@ def _readers(zone: str, now: datetime) -> dict[str, Reader]:
     def schedule(value: object, path: str) -> Schedule:
         return read_schedule(value, path, zone=zone, now=now)
 
-    def exclude(value: object, path: str) -> Exclude:
+    def exclude(value: object, path: str) -> Exclude | None:
         return read_exclude(value, path, zone=zone)
 
     return {

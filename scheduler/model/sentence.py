@@ -37,9 +37,16 @@ def sentence(schedule: Schedule, *, zone: str = "UTC") -> str:
         case Cron():
             parts = [parse(text, seconds=schedule.seconds) for text in schedule.expressions]
             words = "; and ".join(_in_words(fields) for fields in parts)
-            return f"{words}, {schedule.timezone}"
+            return f"{words}, {schedule.timezone}{_at_clock_changes(schedule)}"
         case Manual():
             return "only by hand or by a callback"
+
+
+def _at_clock_changes(schedule: Cron) -> str:
+    """Return what of the rules for clock changes someone chose; nothing for the usual ones."""
+    gap = "; not when the clock skips it" if schedule.gap == "skip" else ""
+    fold = "; when it occurs twice, the second time" if schedule.fold == "last" else ""
+    return gap + fold
 
 
 def _every(length: timedelta) -> str:

@@ -3,55 +3,43 @@
 It looks at what a definition holds, never at how it was typed (`plain`) or at other jobs and the
 time of day (`rules`). `decide` asks it for every definition, wherever it came from, so what is
 checked here holds for each job in a log; it is quick because schedules are judged once and
-remembered.
+remembered. The policies' rules are `validation_policies`.
 """
 
-import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
-from typing import get_args
 
 import msgspec
 
 from scheduler.model.callbacks import JOB, SERVICE, job_called_by, service_called_by
 from scheduler.model.cron import parse
 from scheduler.model.errors import BadInput, Problem
+from scheduler.model.excluded import is_excluded
 from scheduler.model.firing import next_fire
-from scheduler.model.jobs import (
-    CatchUp,
-    Definition,
-    Exclude,
-    Isolation,
-    OnCrash,
-    Overlap,
-    Retry,
-)
+from scheduler.model.jobs import Definition
 from scheduler.model.json_values import path_key, shown, text_problem
 from scheduler.model.limits import (
-    CATCH_UP_FIRES_MAX,
     DEFINITION_BYTES_MAX,
     DURATION_MAX,
-    EXCLUDED_RANGES_MAX,
     EXPRESSIONS_MAX,
-    FAILURES_IN_ROW_MAX,
     INPUT_BYTES_MAX,
     LABEL_CHARS_MAX,
     LABELS_MAX,
-    NAME_CHARS_MAX,
-    QUEUE_MAX,
-    RETRY_ATTEMPTS_MAX,
-    RETRY_FACTOR_MAX,
-    RUNS_MAX,
     SCHEDULES_JUDGED_MAX,
     TEXT_CHARS_MAX,
     YEAR_MAX,
     YEAR_MIN,
 )
 from scheduler.model.schedules import Cron, Interval, Manual, Once, Schedule
-from scheduler.model.written import format_duration
+from scheduler.model.validation_policies import (
+    choice_problems,
+    exclude_problems,
+    policy_problems,
+    retry_problems,
+    word_problems,
+)
 from scheduler.model.zones import zone
 
 SERVICE_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}")
@@ -60,12 +48,6 @@ ID_SHAPE = re.compile(
 )
 _ENCODER = msgspec.json.Encoder()
 ONE_SECOND = timedelta(seconds=1)
-CHOICES: dict[str, tuple[str, ...]] = {
-    "catch_up": get_args(CatchUp),
-    "overlap": get_args(Overlap),
-    "on_crash": get_args(OnCrash),
-    "isolation": get_args(Isolation),
-}
 
 
 def validate(definition: Definition) -> None:
@@ -81,14 +63,16 @@ def problems_of(definition: Definition) -> list[Problem]:
         *name_problems(definition.name),
         *service_problems(definition.service),
         *schedule_problems(definition.schedule, definition.start_at, definition.end_at),
-        *_policy_problems(definition),
+        *policy_problems(definition),
         *exclude_problems(definition.exclude),
         *_callback_problems(definition.on_success, "$.on_success"),
         *_callback_problems(definition.on_failure, "$.on_failure"),
-        *_retry_problems(definition.retry),
+        *retry_problems(definition.retry),
         *_label_problems(definition.labels),
         *_text_problems(definition),
     ]
+    if not problems:
+        problems += _only_fire_problems(definition)
     if not problems and (size := len(_ENCODER.encode(definition))) > DEFINITION_BYTES_MAX:
         what = f"labels and texts make it {size:,} bytes large; at most {DEFINITION_BYTES_MAX:,}."
         problems.append(Problem("$", what, "Keep the bulk elsewhere and name that"))
@@ -99,20 +83,10 @@ def name_problems(name: str, path: str = "$.name") -> Iterator[Problem]:
     """Yield what is wrong with a job's name: 1 to 200 printable characters that are no id."""
     if not name:
         yield Problem(path, "is empty.", "Give the job a name, as in nightly-report")
-    elif len(name) > NAME_CHARS_MAX:
-        yield Problem(path, f"has {len(name):,} characters; at most {NAME_CHARS_MAX}.")
-    elif not name.isprintable():
-        strange = next(character for character in name if not character.isprintable())
-        yield Problem(
-            path,
-            f"{shown(name)} holds the character U+{ord(strange):04X}, which cannot be printed.",
-        )
-    elif name != name.strip():
-        yield Problem(
-            path, f"{shown(name)} begins or ends with a space.", f"Write {shown(name.strip())}"
-        )
     elif ID_SHAPE.fullmatch(name):
         yield Problem(path, f"{shown(name)} has the form of a job's id.", "Give it another name")
+    else:
+        yield from word_problems(name, path)
 
 
 def service_problems(service: str, path: str = "$.service") -> Iterator[Problem]:
@@ -177,8 +151,8 @@ def _cron_problems(schedule: Cron) -> Iterator[Problem]:
         zone(schedule.timezone, path="$.schedule.timezone")
     except BadInput as bad:
         yield from bad.problems
-    yield from _choice_problems("$.schedule.gap", schedule.gap, ("after", "skip"))
-    yield from _choice_problems("$.schedule.fold", schedule.fold, ("first", "last"))
+    yield from choice_problems("$.schedule.gap", schedule.gap, ("after", "skip"))
+    yield from choice_problems("$.schedule.fold", schedule.fold, ("first", "last"))
 
 
 def _instant_problems(at: datetime | None, path: str) -> Iterator[Problem]:
@@ -215,52 +189,11 @@ def _bounds_problems(
         )
 
 
-def _policy_problems(definition: Definition) -> Iterator[Problem]:
-    for field, choices in CHOICES.items():
-        yield from _choice_problems(f"$.{field}", getattr(definition, field), choices)
-    yield from _count_problems("$.max_runs", definition.max_runs, RUNS_MAX)
-    yield from _count_problems("$.catch_up_limit", definition.catch_up_limit, CATCH_UP_FIRES_MAX)
-    yield from _length_problems("$.misfire_grace", definition.misfire_grace, least=timedelta(0))
-    yield from _length_problems("$.timeout", definition.timeout)
-    yield from _length_problems("$.catch_up_window", definition.catch_up_window)
-    yield from _length_problems("$.start_deadline", definition.start_deadline)
-    yield from _length_problems("$.jitter", definition.jitter, least=timedelta(0))
-    yield from _length_problems("$.cancel_grace", definition.cancel_grace, least=timedelta(0))
-    yield from _count_problems("$.queue_limit", definition.queue_limit, QUEUE_MAX)
-    failures = definition.pause_after_failures
-    yield from _count_problems("$.pause_after_failures", failures, FAILURES_IN_ROW_MAX)
-    if definition.concurrency_key is not None:
-        yield from name_problems(definition.concurrency_key, "$.concurrency_key")
-    if definition.overlap == "cancel" and definition.catch_up == "all":
-        yield Problem(
-            "$.overlap",
-            "cancel would end each run that catch_up = all has just planned.",
-            "Choose queue, skip or allow, or catch_up = latest",
-        )
-
-
-@lru_cache(SCHEDULES_JUDGED_MAX)
-def exclude_problems(exclude: Exclude | None) -> tuple[Problem, ...]:
-    """Return what is wrong with the days a job is excluded on."""
-    if exclude is None:
-        return ()
-    problems: list[Problem] = []
-    ranges = exclude.dates
-    if not 1 <= len(ranges) <= EXCLUDED_RANGES_MAX:
-        what = f"there are {len(ranges):,} ranges of days; from 1 to {EXCLUDED_RANGES_MAX:,}."
-        problems.append(Problem("$.exclude", what))
-    if any(days.last < days.first for days in ranges) or any(
-        later.first <= days.last for days, later in pairwise(ranges)
-    ):
-        problems.append(Problem("$.exclude", "is not in order, or its ranges overlap."))
-    if any(not YEAR_MIN <= day.year <= YEAR_MAX for one in ranges for day in (one.first, one.last)):
-        what = f"names a day outside the years {YEAR_MIN} to {YEAR_MAX}."
-        problems.append(Problem("$.exclude", what))
-    try:
-        zone(exclude.timezone, path="$.exclude.timezone")
-    except BadInput as bad:
-        problems += bad.problems
-    return tuple(problems)
+def _only_fire_problems(definition: Definition) -> Iterator[Problem]:
+    """Yield that a one-time job is to fire on a day that is excluded."""
+    schedule = definition.schedule
+    if isinstance(schedule, Once) and is_excluded(definition.exclude, schedule.at):
+        yield Problem("$.exclude", "leaves out the only fire time.", "Move one of the two")
 
 
 def _callback_problems(callback: str | None, path: str) -> Iterator[Problem]:
@@ -277,28 +210,6 @@ def _callback_problems(callback: str | None, path: str) -> Iterator[Problem]:
             path,
             f"{shown(callback)} names neither a job nor a service.",
             f"Write {shown(JOB + callback)} or {shown(SERVICE + callback)}",
-        )
-
-
-def _retry_problems(retry: Retry) -> Iterator[Problem]:
-    yield from _count_problems("$.retry.max_attempts", retry.max_attempts, RETRY_ATTEMPTS_MAX)
-    yield from _length_problems("$.retry.initial", retry.initial, least=timedelta(0))
-    yield from _length_problems("$.retry.max_delay", retry.max_delay, least=timedelta(0))
-    yield from _length_problems("$.retry.give_up_after", retry.give_up_after)
-    if retry.until_next_fire and retry.give_up_after is not None:
-        yield Problem("$.retry.give_up_after", "is both a length and next-fire.", "Say one")
-    if not math.isfinite(retry.factor) or not 1 <= retry.factor <= RETRY_FACTOR_MAX:
-        yield Problem(
-            "$.retry.factor",
-            f"{retry.factor} is no factor from 1 to {RETRY_FACTOR_MAX:,.0f}.",
-            "2 doubles the delay each time, 1 keeps it",
-        )
-    if retry.max_delay < retry.initial:
-        yield Problem(
-            "$.retry.max_delay",
-            f"{format_duration(retry.max_delay)} is shorter than the first delay,"
-            f" {format_duration(retry.initial)}.",
-            f"Write {format_duration(retry.initial)} or more",
         )
 
 
@@ -340,24 +251,3 @@ def _text_problems(definition: Definition) -> Iterator[Problem]:
 
 
 _LINE_BREAKS = str.maketrans("\t\n\r", "   ")  # the control characters that a text may hold
-
-
-def _choice_problems(path: str, value: str, choices: tuple[str, ...]) -> Iterator[Problem]:
-    if value not in choices:
-        yield Problem(path, f"{shown(value)} is none of {', '.join(choices)}.")
-
-
-def _count_problems(path: str, value: int | None, most: int) -> Iterator[Problem]:
-    if value is not None and not 1 <= value <= most:
-        yield Problem(path, f"got {shown(value)}; from 1 to {most:,}.")
-
-
-def _length_problems(
-    path: str, length: timedelta | None, *, least: timedelta | None = None
-) -> Iterator[Problem]:
-    if length is None:
-        return
-    if length < timedelta(0) or (length == timedelta(0) and least is None):
-        yield Problem(path, "is no length of time." if length else "is zero.", "As in 30s or 5m")
-    elif length > DURATION_MAX:
-        yield Problem(path, "is longer than a hundred years.")

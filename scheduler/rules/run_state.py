@@ -76,6 +76,7 @@ class RunState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     parent: RunId | None = None
     depth: int = 0
     is_cancel_requested: bool = False
+    successor: RunId | None = None  # the run that takes its place (overlap `cancel`)
     is_retry_owed: bool = False  # of an abandoned run: another attempt follows its return
     failure: Failure | None = None
 
@@ -163,10 +164,10 @@ def evolve_run(state: RunState, event: e.RunEvent) -> RunState:
             )
         case e.RunExpired():
             return replace(state, status="expired")
-        case e.CancelRequested():
-            return replace(state, is_cancel_requested=True)
-        case e.RunCancelled():
-            return replace(state, status="cancelled")
+        case e.CancelRequested(successor=successor):
+            return replace(state, is_cancel_requested=True, successor=successor)
+        case e.RunCancelled(successor=successor):
+            return replace(state, status="cancelled", successor=successor)
         case e.RunHeld():
             return replace(state, status="held")
         case e.RunResolved(verdict="retry", retry_at=retry_at):
@@ -208,6 +209,7 @@ def retried(state: RunState, retry_at: datetime | None) -> RunState:
         start_by=None,
         give_up_at=None,
         is_cancel_requested=False,
+        successor=None,
         failure=None,
     )
 

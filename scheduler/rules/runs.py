@@ -160,10 +160,15 @@ def may_retry(run: RunState, kind: FailureKind, *, fatal: bool = False) -> bool:
     return run.failures + 1 < run.definition.retry.max_attempts
 
 
+def cancelled(run: RunState) -> Fact:
+    """Return the end of a run that was asked to end, for the sake of whoever it was asked for."""
+    return Fact(run.stream, e.RunCancelled(run=run.run, successor=run.successor))
+
+
 def endings(run: RunState, kind: FailureKind, error: str) -> list[Fact]:
     """Return what ends or holds a run whose attempt failed and is not tried again."""
     if run.is_cancel_requested:
-        return [Fact(run.stream, e.RunCancelled(run=run.run))]
+        return [cancelled(run)]
     if run.definition.on_crash == "hold" and kind in {"crash", "timeout"}:
         return [Fact(run.stream, e.RunHeld(run=run.run, reason=f"{kind}: {error}"))]
     if kind == "crash" and run.crashes + 1 >= CRASHES_MAX:
@@ -178,7 +183,7 @@ def endings(run: RunState, kind: FailureKind, error: str) -> list[Fact]:
 def after_return(run: RunState) -> list[Fact]:
     """Return what follows when an abandoned attempt has ended at last."""
     if run.is_cancel_requested:
-        return [Fact(run.stream, e.RunCancelled(run=run.run))]
+        return [cancelled(run)]
     if run.is_retry_owed or run.failure is None:
         return []
     kind, error = run.failure
@@ -197,7 +202,7 @@ def interrupted(run: RunState, reason: str, now: datetime) -> list[Fact]:
     )
     ended = e.AttemptInterrupted(run=run.run, attempt=run.attempt, reason=lost.reason)
     if run.is_cancel_requested:
-        return [Fact(stream, ended), Fact(stream, e.RunCancelled(run=run.run))]
+        return [Fact(stream, ended), cancelled(run)]
     if policy == "hold":
         held = e.RunHeld(run=run.run, reason=f"attempt {run.attempt} was lost ({reason})")
         return [Fact(stream, ended), Fact(stream, held)]

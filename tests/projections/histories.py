@@ -1,7 +1,7 @@
 """Legal histories for tests of the views: wishes decided by the rules, on a manual clock."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import strategies as st
 
@@ -14,13 +14,14 @@ from scheduler.model.content import Payload, digest_of
 from scheduler.model.errors import HorologError
 from scheduler.model.events import LogCreated, RunPlanned, ServiceCalled
 from scheduler.model.invocations import Outcome, Output
-from scheduler.model.jobs import Definition, JobId, Retry, RunId
+from scheduler.model.jobs import DateRange, Definition, Exclude, JobId, Retry, RunId
 from scheduler.model.limits import PAGE_EVENTS_MAX
 from scheduler.model.schedules import Cron, Interval, Manual, Schedule
 from scheduler.model.streams import SYSTEM
 from scheduler.rules.resume import resume
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MONDAY = date(2026, 3, 2)  # begins in Tokyo 3 hours after noon
 BEN = Meta(actor="uid 1000 (ben)", reason="as agreed", channel="cli", on_behalf_of="maria")
 VERSIONS = {"horolog": "0.1.0", "tzdata": "2026.6"}
 EVERY_MINUTE = Cron(("* * * * *",))
@@ -122,7 +123,7 @@ STEPS = st.one_of(
     st.tuples(st.just("tick"), st.integers(0, 200), st.integers(1, 4)),
     st.tuples(st.just("end"), st.integers(0, 5), st.integers(0, 7)),
     st.tuples(st.just("define"), st.integers(0, 5), st.integers(0, 5)),
-    st.tuples(st.just("job"), st.integers(0, 5), st.integers(0, 5)),
+    st.tuples(st.just("job"), st.integers(0, 5), st.integers(0, 8)),
     st.tuples(st.just("run"), st.integers(0, 9), st.integers(0, 5)),
     st.tuples(st.just("system"), st.integers(0, 9), st.integers(0, 0)),
     st.tuples(st.just("step"), st.integers(0, 5), st.integers(0, 2)),
@@ -212,6 +213,9 @@ def define(history: History, number: int, how: int) -> None:
         {"catch_up": "all", "max_runs": 3},
         {"catch_up": "none", "labels": {"team": "billing"}},
         {"on_success": "service:api.after", "on_failure": f"job:job-{number - 1}"},
+        {"overlap": "queue", "queue_limit": 2, "concurrency_key": "db"},
+        {"overlap": "cancel", "jitter": timedelta(seconds=9), "pause_after_failures": 2},
+        {"exclude": Exclude((DateRange(MONDAY, MONDAY),), "Asia/Tokyo")},
     )
     history.define(f"job-{number}", schedules[how], **policies[(number + how) % len(policies)])
 
@@ -237,6 +241,13 @@ def change_job(history: History, number: int, how: int) -> None:
         case 4:
             run = RunId(history.clock.new_id())
             history.ask(c.TriggerJob(job=job, run=run, input=Payload(text="by hand")))
+        case 5:
+            until = history.clock.now() + timedelta(seconds=30 * (number + 1))
+            history.ask(c.PauseJob(job=job, until=until, missed=("latest", "all")[number % 2]))
+        case 6:
+            history.ask(c.SkipNextFire(job=job))
+        case 7:
+            history.ask(c.RestoreNextFire(job=job))
         case _:
             history.ask(c.RemoveJob(job=job))
 
@@ -270,6 +281,9 @@ def change_system(history: History, how: int) -> None:
     match how:
         case 0:
             history.ask(c.PauseSystem())
+        case 9:
+            until = history.clock.now() + timedelta(seconds=45)
+            history.ask(c.PauseSystem(until=until, missed="latest"))
         case 1 | 2:
             history.ask(c.ResumeSystem(missed="latest" if how == 1 else "skip"))
         case 3:

@@ -1,5 +1,7 @@
 """Who changed what: events in, rows out."""
 
+from datetime import timedelta
+
 from msgspec.structs import replace
 
 from projections.read_jobs import history as changes
@@ -82,6 +84,44 @@ def test_pauses_resumptions_and_removal_are_changes_with_their_facts() -> None:
     assert resume.detail is not None
     assert "latest" == resume.detail["missed"]
     assert pause.before is pause.after is None
+
+
+def test_who_passes_over_a_fire_time_and_who_takes_it_back_are_changes() -> None:
+    history, job = begun()
+    history.ask(c.SkipNextFire(job=job))
+    history.ask(c.RestoreNextFire(job=job))
+    skipped, restored = shown(history, job)[1:]
+    for kind, row in (("next-fire-skipped", skipped), ("next-fire-restored", restored)):
+        assert (kind, BEN.actor, BEN.reason) == (row.type, row.actor, row.reason)
+        assert {"type": kind, "job": job, "fire_time": "2026-03-01T12:01:00Z"} == row.detail
+
+
+def test_the_end_of_a_pause_stands_with_it() -> None:
+    history, job = begun()
+    history.ask(c.PauseJob(job=job, until=NOON + timedelta(hours=1), missed="all"))
+    detail = {"type": "job-paused", "job": job, "until": "2026-03-01T13:00:00Z", "missed": "all"}
+    assert detail == shown(history, job)[-1].detail
+
+
+def test_a_pause_by_failures_is_a_change_by_the_scheduler() -> None:
+    history = History()
+    history.start()
+    job = history.define("orders", pause_after_failures=1)
+    history.tick(60)
+    history.report(history.running()[0], "error", error="ValueError: no")
+    row = shown(history, job)[-1]
+    assert {"type": "job-paused", "job": job, "failures": 1} == row.detail
+    assert row.actor != BEN.actor
+
+
+def test_a_run_that_makes_way_for_the_next_is_no_change() -> None:
+    history = History()
+    history.start()
+    job = history.define("orders", overlap="cancel")
+    history.tick(60)
+    history.tick(60)
+    history.report(history.running()[0], "cancelled", error="cancelled")
+    assert ["job-defined"] == [row.type for row in shown(history, job)]
 
 
 def test_what_the_schedule_does_by_itself_is_no_change() -> None:

@@ -1,6 +1,6 @@
 """The row of a job: its one word, its next fire, and the state it gives back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -47,6 +47,28 @@ def test_a_job_that_is_not_active_has_no_next_fire(word: str) -> None:
     assert upcoming_fire(replace(JOB, **{word: True})) is None
 
 
+@pytest.mark.parametrize(
+    ("pause_end", "fire"),
+    [
+        (NOON + 5 * MINUTE, NOON + 6 * MINUTE),
+        (NOON + 5.5 * MINUTE, NOON + 6 * MINUTE),
+        (NOON - MINUTE, NOON + MINUTE),
+    ],
+)
+def test_a_job_whose_pause_ends_by_itself_fires_next_after_that(
+    pause_end: datetime, fire: datetime
+) -> None:
+    paused = replace(JOB, paused=True, pause_end=Resumption(pause_end, "skip"))
+    assert fire == upcoming_fire(paused)
+
+
+def test_what_will_not_run_is_not_the_next_fire() -> None:
+    skipping = (NOON + MINUTE, NOON + 2 * MINUTE)
+    assert NOON + 3 * MINUTE == upcoming_fire(replace(JOB, skipping=skipping))
+    last = replace(DEFINITION, end_at=NOON + 2 * MINUTE)
+    assert upcoming_fire(replace(JOB, definition=last, skipping=skipping)) is None
+
+
 def test_a_row_gives_back_the_whole_state() -> None:
     state = replace(
         JOB,
@@ -55,6 +77,9 @@ def test_a_row_gives_back_the_whole_state() -> None:
         coalesced_after=NOON - MINUTE,
         ahead_until=NOON + MINUTE,
         resumption=Resumption(NOON, "latest"),
+        paused=True,
+        pause_end=Resumption(NOON + MINUTE, "all"),
+        skipping=(NOON + MINUTE,),
     )
     shown = Shown(1, "at", 1, "at", None, as_json(EVERY_MINUTE), as_json(DEFINITION))
     row = job_columns(state, shown)

@@ -58,10 +58,12 @@ def test_jobs_are_found_by_status() -> None:
 
 def test_jobs_are_found_by_label() -> None:
     with read(several()) as connection:
-        assert ["invoices", "orders"] == names(jobs(connection, label="team=billing"))
-        assert ["orders"] == names(jobs(connection, label="tier"))
-        assert [] == names(jobs(connection, label="team=bill"))
-        assert [] == names(jobs(connection, label='te"am'))
+        assert ["invoices", "orders"] == names(jobs(connection, labels=["team=billing"]))
+        assert ["orders"] == names(jobs(connection, labels=["tier"]))
+        assert ["orders"] == names(jobs(connection, labels=["team=billing", "tier"]))
+        assert [] == names(jobs(connection, labels=["team=billing", "team=sales"]))
+        assert [] == names(jobs(connection, labels=["team=bill"]))
+        assert [] == names(jobs(connection, labels=['te"am']))
 
 
 def test_jobs_are_found_by_a_part_of_name_service_or_description() -> None:

@@ -342,3 +342,26 @@ def test_what_an_end_calls_is_shown_with_the_run_it_answers() -> None:
     with views.reading() as connection:
         called = [one for one in runs(connection, cause="callback") if one.job == "next"]
     assert [(None, "waiting")] == [(one.service, one.status) for one in called]
+
+
+def test_a_run_that_made_way_names_the_run_that_took_its_place() -> None:
+    history = History()
+    history.start()
+    history.define("orders", overlap="cancel")
+    history.tick(60)
+    history.tick(60)
+    first, second = (history.handle.timetable.runs[key] for key in all_runs(history))
+    views, _ = folded(history.log)
+    with views.reading() as connection:
+        row = run(connection, first.run)
+    assert ("running", True, second.run) == (row.status, row.cancelling, row.successor)
+    history.report(first.run, "cancelled", error="cancelled")
+    folded(history.log, views)
+    with views.reading() as connection:
+        row = run(connection, first.run)
+    assert ("cancelled", second.run) == (row.status, row.successor)
+
+
+def all_runs(history: History) -> list[RunId]:
+    events = (recorded.event for recorded in history.log.read())
+    return [event.run for event in events if isinstance(event, e.RunPlanned)]

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
-from projections import job_tables
 from projections.job_tables import state_of
 from projections.read_jobs import job, jobs, system, upcoming
 from projections.rows import JobRow
 from scheduler.executor.derived import ViewsFile
 from scheduler.log.contract import Request, Write
+from scheduler.model import coming
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
-from scheduler.model.jobs import JobId
+from scheduler.model.jobs import DateRange, Exclude, JobId
 from scheduler.model.schedules import Interval, Manual, Once, Schedule
 from scheduler.model.streams import SYSTEM, skips_stream
 from tests.projections.histories import BEN, EVERY_MINUTE, LIVES, NOON, History, live
@@ -158,12 +158,68 @@ def test_an_accepted_clock_sets_back_every_cursor_that_is_ahead() -> None:
     assert NOON == shown(history, "hourly", views).cursor
 
 
+def test_a_pause_with_an_end_shows_it_and_the_first_fire_after_it() -> None:
+    history, key = begun()
+    end = NOON + 10 * MINUTE
+    history.ask(c.PauseJob(job=key, until=end, missed="latest"))
+    row = shown(history)
+    assert ("paused", end, "latest", end + MINUTE) == (
+        row.status,
+        row.paused_until,
+        row.pause_missed,
+        row.next_fire,
+    )
+    history.tick(700)
+    row = shown(history)
+    assert ("active", None, None) == (row.status, row.paused_until, row.pause_missed)
+
+
+def test_a_fire_time_to_be_passed_over_is_shown_and_is_not_the_next() -> None:
+    history, key = begun()
+    history.ask(c.SkipNextFire(job=key))
+    row = shown(history)
+    assert ((NOON + MINUTE,), NOON + 2 * MINUTE) == (row.skipping, row.next_fire)
+    assert (2, BEN.actor) == (row.version, row.actor)
+    history.ask(c.RestoreNextFire(job=key))
+    row = shown(history)
+    assert ((), NOON + MINUTE) == (row.skipping, row.next_fire)
+
+
+def test_a_fire_time_that_was_passed_over_is_not_shown_any_more() -> None:
+    history, key = begun()
+    history.ask(c.SkipNextFire(job=key))
+    history.tick(61)
+    row = shown(history)
+    assert ((), NOON + MINUTE, 0) == (row.skipping, row.cursor, row.planned)
+
+
+def test_the_next_fire_lies_on_no_excluded_day() -> None:
+    today = Exclude((DateRange(NOON.date(), NOON.date()),), "UTC")
+    history, _ = begun(exclude=today)
+    assert NOON + 12 * 60 * MINUTE == shown(history).next_fire
+
+
+def test_a_pause_of_everything_shows_its_end() -> None:
+    history, _ = begun()
+    for until, missed in ((NOON + MINUTE, "all"), (None, "skip")):
+        history.ask(c.PauseSystem(until=until, missed=missed))  # type: ignore[arg-type]  # of the closed set
+        views, _ = folded(history.log)
+        with views.reading() as connection:
+            row = system(connection)
+        assert row is not None
+        assert (NOON, until, None if until is None else missed) == (
+            row.paused_at,
+            row.paused_until,
+            row.pause_missed,
+        )
+
+
 def test_other_versions_of_what_reckons_fire_times_have_them_reckoned_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     history, _ = begun()
     views, _ = folded(history.log)
-    monkeypatch.setattr(job_tables, "next_fire", lambda schedule, after: after + 7 * MINUTE)
+    monkeypatch.setattr(coming, "next_fire", lambda schedule, after: after + 7 * MINUTE)
     history.start()
     assert NOON + MINUTE == shown(history, views=views).next_fire
     started = c.StartSystem(host="web-1", pid=1, versions={"tzdata": "2027.1"})

@@ -258,6 +258,13 @@ def test_a_success_by_hand_answers_what_is_awaited() -> None:
     assert None is awaited(history)
 
 
+def test_a_run_that_made_way_for_the_next_is_awaited_still() -> None:
+    history, run = started(overlap="cancel")
+    history.tick(60)
+    history.report(run, "cancelled", error="cancelled")
+    assert micros(NOON + MINUTE) == awaited(history)
+
+
 def test_a_run_that_a_person_cancelled_is_not_awaited() -> None:
     history, run = started()
     assert history.ask(c.CancelRun(run=run))

@@ -18,7 +18,12 @@ from projections.tally_tables import (
     no_delays,
 )
 from scheduler.model.jobs import Definition, JobId, Retry
-from scheduler.model.limits import DURATION_MAX, RETRY_ATTEMPTS_MAX, RETRY_FACTOR_MAX
+from scheduler.model.limits import (
+    DURATION_MAX,
+    QUEUE_MAX,
+    RETRY_ATTEMPTS_MAX,
+    RETRY_FACTOR_MAX,
+)
 from scheduler.model.schedules import Manual
 from tests.projections.histories import NOON
 
@@ -84,6 +89,17 @@ def test_counting_together_is_counting_each(one: Counts, other: Counts, third: C
             {"retry": Retry(max_attempts=3, initial=timedelta(hours=1))},
             MINUTE_US + 3 * HOUR_US + 20 * MINUTE_US,
         ),
+        ({"jitter": timedelta(minutes=2)}, 3 * MINUTE_US + HOUR_US),
+        (
+            {"retry": Retry(max_attempts=9, give_up_after=timedelta(hours=1))},
+            MINUTE_US + 2 * HOUR_US,
+        ),
+        (
+            {"retry": Retry(max_attempts=2, give_up_after=timedelta(days=1))},
+            MINUTE_US + 2 * HOUR_US + 10_000_000,
+        ),
+        ({"overlap": "queue", "queue_limit": 3}, MINUTE_US + 4 * HOUR_US),
+        ({"overlap": "skip", "queue_limit": 3}, MINUTE_US + HOUR_US),
     ],
 )
 def test_the_allowance_is_all_that_the_policies_allow(
@@ -99,5 +115,7 @@ def test_the_most_generous_policies_fit_in_a_column() -> None:
         factor=RETRY_FACTOR_MAX,
         max_delay=DURATION_MAX,
     )
-    most = allowance_us(defined(misfire_grace=DURATION_MAX, timeout=DURATION_MAX, retry=retry))
-    assert micros(NOON) + most < 2**63
+    lengths = dict.fromkeys(("misfire_grace", "timeout", "jitter"), DURATION_MAX)
+    for policies in ({}, {"overlap": "queue", "queue_limit": QUEUE_MAX}):
+        most = allowance_us(defined(**lengths, retry=retry, **policies))
+        assert micros(NOON) + most < 2**63

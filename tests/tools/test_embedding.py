@@ -1,8 +1,9 @@
 """`Horolog` in a program of the user's own, on a real file."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -87,3 +88,61 @@ def test_states_and_removal_go_by_name(horolog: Horolog) -> None:
     assert [] == horolog.jobs()
     with pytest.raises(NotFound):
         horolog.pause("nobody")
+
+
+def test_policies_are_said_in_pythons_own_values(horolog: Horolog) -> None:
+    horolog.add(
+        "orders",
+        "embedding.call",
+        every("5m"),
+        jitter=timedelta(seconds=20),
+        exclude=[date(2026, 12, 24), "2026-12-31..2027-01-01"],
+        overlap="queue",
+        queue_limit=3,
+        retry={"max_attempts": 3, "give_up_after": timedelta(hours=1)},
+    )
+    definition = horolog.job("orders").definition
+    assert (timedelta(seconds=20), 3) == (definition.jitter, definition.queue_limit)
+    assert timedelta(hours=1) == definition.retry.give_up_after
+    assert [(date(2026, 12, 24), date(2026, 12, 24)), (date(2026, 12, 31), date(2027, 1, 1))] == [
+        (days.first, days.last) for days in definition.exclude.dates
+    ]
+    horolog.edit("orders", exclude=None)
+    assert horolog.job("orders").definition.exclude is None
+
+
+def test_a_pause_may_have_an_end_in_any_zone(horolog: Horolog) -> None:
+    horolog.add("orders", "embedding.call", every("5m"))
+    end = datetime(2200, 1, 1, 12, tzinfo=ZoneInfo("Asia/Tokyo"))
+    horolog.pause("orders", until=end, missed="latest")
+    row = horolog.job("orders")
+    assert ("paused", end, "latest") == (row.status, row.paused_until, row.pause_missed)
+
+
+def test_a_fire_time_is_passed_over_and_restored(horolog: Horolog) -> None:
+    horolog.add("orders", "embedding.call", every("5m"))
+    coming = horolog.job("orders").next_fire
+    horolog.skip_next("orders")
+    horolog.skip_next("orders", coming + timedelta(minutes=5))
+    row = horolog.job("orders")
+    assert coming + timedelta(minutes=10) == row.next_fire
+    assert (coming, coming + timedelta(minutes=5)) == row.skipping
+    horolog.restore_next("orders", coming)
+    assert (coming + timedelta(minutes=5),) == horolog.job("orders").skipping
+    horolog.restore_next("orders")
+    assert coming == horolog.job("orders").next_fire
+
+
+def test_an_instant_without_a_zone_is_refused_by_its_field(horolog: Horolog) -> None:
+    horolog.add("orders", "embedding.call", every("5m"))
+    naive = datetime(2200, 1, 1, 12)  # noqa: DTZ001  # wrong on purpose
+    with pytest.raises(BadInput, match=r"^\$\.until: "):
+        horolog.pause("orders", until=naive)
+    with pytest.raises(BadInput, match=r"^\$\.fire_time: "):
+        horolog.skip_next("orders", naive)
+
+
+def test_limits_of_keys_are_handed_in_and_checked(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"^concurrency\.db: got 0 instead"):
+        Horolog(tmp_path / "other.db", concurrency={"db": 0})
+    assert {"db": 2} == Horolog(tmp_path / "other.db", concurrency={"db": 2}).settings.concurrency

@@ -34,12 +34,13 @@ def test_the_file_explains_every_setting_and_no_other() -> None:
     assert set(TABLES) == {key for key, value in table.items() if isinstance(value, dict)}
 
 
-def test_the_connections_it_shows_are_sound(tmp_path: Path) -> None:
+def test_the_connections_and_keys_it_shows_are_sound(tmp_path: Path) -> None:
     file = tmp_path / "horolog.toml"
     text = TEMPLATE.format(db='"horolog.db"', timezone='"UTC"')
     file.write_text(re.sub(r"^#   ", "", text, flags=re.MULTILINE))
-    names = [connection.name for connection in read_settings(file).connections]
-    assert ["My Data Source", "My SMTP"] == names
+    settings = read_settings(file)
+    assert ["My Data Source", "My SMTP"] == [one.name for one in settings.connections]
+    assert {"the database": 3} == settings.concurrency
 
 
 def test_the_values_it_shows_are_the_defaults(tmp_path: Path) -> None:

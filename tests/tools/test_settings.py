@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.model.errors import BadInput
+from scheduler.model.limits import KEY_LIMIT_MAX, KEYS_NAMED_MAX
 from services.connections.references import HINT
 from tools import settings as module
 from tools.settings import KEYS, TABLES, Settings, load_settings, read_settings, settings_file
@@ -38,6 +39,9 @@ probe_listen = "127.0.0.1:9000"
 [retention]
 output = "7d"
 output_bytes = "1MiB"
+[concurrency]
+crm = 3
+"the database" = 10000
 """
 
 
@@ -75,6 +79,7 @@ def test_every_setting_is_read(file: Path) -> None:
         probe_listen="127.0.0.1:9000",
         output_retention=timedelta(days=7),
         output_bytes=1024 * 1024,
+        concurrency={"crm": 3, "the database": KEY_LIMIT_MAX},
     ) == read_settings(file)
 
 
@@ -95,7 +100,7 @@ def test_an_empty_file_leaves_everything_as_it_was(file: Path) -> None:
         ("[server]\nslots = 4", "server: is not a setting. Did you mean serve?"),
         (
             "colour = 1",
-            "colour: is not a setting. Known here: audit, commands, connections, db, defaults,",
+            "colour: is not a setting. Known here: audit, commands, concurrency, connections, db,",
         ),
         ("serve = 4", "serve: is a table of settings, not a value. Write [serve]"),
         ("db = 5", "db: got 5 instead of a text."),
@@ -129,6 +134,23 @@ def test_an_empty_file_leaves_everything_as_it_was(file: Path) -> None:
         ('[retention]\noutput_bytes = "1GB"', 'retention.output_bytes: got "1GB" instead of'),
         ('[retention]\noutput_bytes = "-1GiB"', 'retention.output_bytes: got "-1GiB" instead'),
         ('[retention]\noutput_bytes = "1.5GiB"', 'retention.output_bytes: got "1.5GiB" instead'),
+        ("concurrency = 3", "concurrency: is a table of keys, not a value. Write [concurrency]"),
+        ("[concurrencies]\ndb = 3", "concurrencies: is not a setting. Did you mean concurrency?"),
+        ("[[concurrency]]\ndb = 3", "concurrency: is a table of keys, not a value."),
+        ("[concurrency]\ndb = 0", "concurrency.db: got 0 instead of a whole number from 1 to"),
+        ("[concurrency]\ndb = 10001", "concurrency.db: got 10001 instead of a whole number"),
+        ("[concurrency]\ndb = true", "concurrency.db: got True instead of a whole number"),
+        ("[concurrency]\ndb = 1.5", "concurrency.db: got 1.5 instead of a whole number"),
+        ('[concurrency]\ndb = "3"', 'concurrency.db: got "3" instead of a whole number'),
+        ("[concurrency.db]\nmax = 3", "concurrency.db: got {'max': 3} instead of a whole number"),
+        ('[concurrency]\n"" = 3', 'concurrency."": is empty. Name what is shared'),
+        ('[concurrency]\n" db" = 3', 'concurrency." db": " db" begins or ends with a space.'),
+        ('[concurrency]\n"a\\u001b" = 3', "holds the character U+001B, which cannot be printed."),
+        (f"[concurrency]\n{'k' * 201} = 3", ": has 201 characters; at most 200."),
+        (
+            "[concurrency]\n" + "".join(f"k{n} = 1\n" for n in range(KEYS_NAMED_MAX + 1)),
+            "concurrency: names 1,001 keys; at most 1,000.",
+        ),
         ("x = ", "this is not TOML: "),
         ("db = 1\ndb = 2", "this is not TOML: "),
     ],
@@ -155,9 +177,16 @@ def test_a_size_has_a_unit(file: Path, text: str, size: int) -> None:
     assert size == read_settings(file).output_bytes
 
 
+def test_the_most_keys_that_may_be_named_are_read(file: Path) -> None:
+    file.write_text("[concurrency]\n" + "".join(f"k{n} = 1\n" for n in range(KEYS_NAMED_MAX)))
+    assert KEYS_NAMED_MAX == len(read_settings(file).concurrency)
+
+
 def test_every_wrong_setting_is_told_at_once(file: Path) -> None:
-    found = refused(file, "db = 1\ncolour = 2\n[serve]\nslots = -1")
-    assert ["db", "colour", "serve.slots"] == [line.partition(":")[0] for line in found]
+    found = refused(file, "db = 1\ncolour = 2\n[serve]\nslots = -1\n[concurrency]\na = 0\nb = 0")
+    assert ["concurrency.a", "concurrency.b", "db", "colour", "serve.slots"] == [
+        line.partition(":")[0] for line in found
+    ]
 
 
 def test_a_file_that_is_no_utf8_is_refused_by_its_byte(file: Path) -> None:

@@ -21,8 +21,8 @@ from tools.admission import called_by
 from tools.app import open_wishes
 from tools.cli.asking import confirmed, serving_notes
 from tools.cli.call import Call, pass_call
+from tools.cli.definitions import differing
 from tools.cli.harmless import json_text, safe
-from tools.cli.job import differing
 from tools.cli.options import writes
 from tools.cli.output import Record, Shape, note, say, show_rows
 from tools.cli.reading import paged, reading

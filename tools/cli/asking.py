@@ -60,17 +60,7 @@ def answer(
 
     On a dry run people see the events that would be stored, and `dry_lines`.
     """
-    record: Record = {
-        **facts,
-        "changed": bool(told.facts) and not call.dry_run,
-        "dry_run": call.dry_run,
-        "first": told.first,
-        "last": told.last,
-        "events": [
-            {"stream": fact.stream, "type": fact.type, "body": fact.body} for fact in told.facts
-        ],
-        "notes": list(notes),
-    }
+    record: Record = {**facts, **answered(call, told), "notes": list(notes)}
     shape = Shape((*facts, *ANSWER_FIELDS), tuple(facts))
     if call.form.kind != "people":
         show_record(call, shape, record)
@@ -82,6 +72,20 @@ def answer(
     show_record(call, shape, record, dry_lines if call.dry_run else lines)
     for text in notes:
         note(text)
+
+
+def answered(call: Call, told: Told) -> Record:
+    """Return what every wish's answer has, under the names of ANSWER_FIELDS."""
+    return {
+        "changed": bool(told.facts) and not call.dry_run,
+        "dry_run": call.dry_run,
+        "first": told.first,
+        "last": told.last,
+        "events": [
+            {"stream": fact.stream, "type": fact.type, "body": fact.body} for fact in told.facts
+        ],
+        "notes": [],
+    }
 
 
 def confirmed(question: str) -> bool:

@@ -9,9 +9,9 @@ from tools.cli.options import prints
 from tools.cli.output import Record, Shape, say, show_record
 from tools.connecting import connections_of
 from tools.known_settings import plain_settings
-from tools.settings import CONNECTIONS, KEYS
+from tools.settings import CONCURRENCY, CONNECTIONS, KEYS
 
-SHOWN = Shape(("file", *KEYS, CONNECTIONS), ())
+SHOWN = Shape(("file", *KEYS, CONCURRENCY, CONNECTIONS), ())
 CHECKED = Shape(("file", "connections", "secrets"), ("file", "connections", "secrets"))
 
 
@@ -53,6 +53,7 @@ def show(call: Call, /) -> None:
         say(f"# {safe(str(record['file'] or 'defaults only'))}")
         for path in KEYS:
             say(f"{path} = {safe(json_text(plain[path]))}")
+        say(f"{CONCURRENCY} = {safe(json_text(plain[CONCURRENCY]))}")
         for one in call.settings.connections:
             told = plain[CONNECTIONS]
             shown = told[one.name] if isinstance(told, dict) else None

@@ -19,13 +19,14 @@ from scheduler.model.limits import EXPRESSIONS_MAX
 from scheduler.model.schedules import Cron, Interval, Manual, Once, Schedule
 from scheduler.model.sentence import sentence
 from scheduler.model.streams import compact
-from scheduler.model.written import format_duration, parse_duration
+from scheduler.model.written import format_duration, format_instant, parse_duration
 from scheduler.model.zones import zone
 from tools.cli import fires
 from tools.cli.call import Call, pass_call
 from tools.cli.lengths import spoken
 from tools.cli.options import prints
 from tools.cli.output import Shape, note, show_record
+from tools.cli.policy_words import policy_line
 
 SHAPE = Shape(("expression", "timezone", "sentence", "fires", "warnings"), ("sentence",))
 EXIT_WARNINGS = 10
@@ -197,7 +198,9 @@ def job(call: Call, /, *, name: str, after: str | None, count: int, strict: bool
     since = (
         max(row.cursor, call.now) if after is None else call.instant_after(after, option="--after")
     )
-    coming = fires.coming(definition, after=since, count=count, planned=row.planned)
+    coming = fires.coming(
+        definition, after=since, count=count, planned=row.planned, skipping=row.skipping
+    )
     told = Explained(
         expression=expression_of(definition.schedule),
         timezone=timezone,
@@ -206,8 +209,10 @@ def job(call: Call, /, *, name: str, after: str | None, count: int, strict: bool
         warnings=fires.warnings_of(definition.schedule, after=since),
     )
     if row.status != "active":
-        told.warnings.append(f"This job is {row.status}.")
-    return tell(call, told, strict=strict, lines=[fires.policy_line(definition)])
+        end = row.paused_until
+        until = "" if end is None else f" until {format_instant(end, call.zone)}"
+        told.warnings.append(f"This job is {row.status}{until}.")
+    return tell(call, told, strict=strict, lines=[policy_line(definition)])
 
 
 def explained(

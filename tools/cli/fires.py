@@ -1,8 +1,7 @@
-"""Fire times before they come, as people and scripts see them: lists, warnings, policies.
+"""Fire times before they come, as people and scripts see them: lists and warnings.
 
 `explain`, `job add` and `job show` print the same things from here. It reckons nothing itself: fire
-times are
-`model.firing`'s, words are `model.sentence`'s.
+times are `model.coming`'s, words are `model.sentence`'s.
 """
 
 from collections.abc import Sequence
@@ -11,15 +10,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from scheduler.model import coming as model
 from scheduler.model.clock_warnings import clock_change_warnings
-from scheduler.model.firing import fire_times
-from scheduler.model.instants import LAST_SECOND, SECOND, instant
+from scheduler.model.instants import LAST_SECOND, instant
 from scheduler.model.jobs import Definition
 from scheduler.model.limits import SHOWN_FIRES_MAX
 from scheduler.model.schedules import Cron, Schedule
 from scheduler.model.streams import compact
 from scheduler.model.written import format_instant
-from tools.cli.lengths import spoken
 
 LAST_AT = instant(LAST_SECOND)  # the end of our calendar
 YEAR = timedelta(days=366)
@@ -37,16 +35,18 @@ fires_option = click.option(
 
 
 def coming(
-    definition: Definition, *, after: datetime, count: int, planned: int = 0
+    definition: Definition,
+    *,
+    after: datetime,
+    count: int,
+    planned: int = 0,
+    skipping: tuple[datetime, ...] = (),
 ) -> list[datetime]:
-    """Return the next fire times of a job within its bounds; `planned` runs count to max_runs."""
-    start = definition.start_at
-    first = after if start is None or start <= after else start - SECOND
+    """Return the next fire times of a job that will run; `planned` runs count to max_runs."""
     left = count if definition.max_runs is None else min(count, definition.max_runs - planned)
-    until = definition.end_at or LAST_AT
-    if left < 1 or until <= first:
+    if left < 1:
         return []
-    return fire_times(definition.schedule, after=first, until=until, limit=left)
+    return model.coming(definition, after=after, limit=left, skipping=skipping)
 
 
 def warnings_of(schedule: Schedule, *, after: datetime) -> list[str]:
@@ -70,27 +70,6 @@ def as_lines(fires: Sequence[datetime], zone: str) -> list[str]:
     if zone == "UTC":
         return [f"  {format_instant(at, 'UTC')}" for at in fires]
     return [f"  {format_instant(at, zone)}   {format_instant(at, 'UTC')}" for at in fires]
-
-
-def policy_line(definition: Definition) -> str:
-    """Return in one line what happens to this job when things do not go as planned."""
-    late = {
-        "none": "skip the missed fires",
-        "latest": "the newest missed fire runs once",
-        "all": "each missed fire runs, oldest first",
-    }[definition.catch_up]
-    busy = {"skip": "skip", "allow": "run beside it"}[definition.overlap]
-    crash = {"retry": "run again", "fail": "fail", "hold": "wait for a person"}[definition.on_crash]
-    attempts = definition.retry.max_attempts
-    return " · ".join(
-        (
-            f"if late: {late}",
-            f"if still running: {busy}",
-            f"timeout {spoken(definition.timeout)}",
-            f"{attempts} attempt{'s' if attempts > 1 else ''}",
-            f"after a crash: {crash}",
-        )
-    )
 
 
 def shown_at(at: datetime | None, zone: str) -> str:

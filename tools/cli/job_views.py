@@ -12,6 +12,7 @@ from scheduler.model.limits import SHOWN_ROWS_MAX
 from scheduler.model.plain import write_definition
 from scheduler.model.sentence import sentence
 from tools.cli import fires
+from tools.cli.bulk import label_option, refuse_no_labels
 from tools.cli.call import Call, pass_call
 from tools.cli.harmless import json_text, safe
 from tools.cli.missing import Offered
@@ -19,6 +20,7 @@ from tools.cli.options import prints
 from tools.cli.output import Record, Shape, show_record, show_rows, shown
 from tools.cli.reading import job_of, paged, reading, standing_of
 from tools.cli.standing import lines, preview
+from tools.cli.state_words import change_of_state, pause_words, skipping_words
 
 JOB_FIELDS = (
     "job",
@@ -29,6 +31,8 @@ JOB_FIELDS = (
     "schedule",
     "timezone",
     "next_fire",
+    "paused_until",
+    "skipping",
     "last_run_fire",
     "runs",
     "revision",
@@ -75,7 +79,7 @@ limit_option = click.option(
     type=click.Choice([*get_args(JobStatus), "any"]),
     help="Only these; else all but the removed ones.",
 )
-@click.option("--label", metavar="KEY[=VALUE]", help="Only those that bear this label.")
+@label_option
 @click.option("--search", metavar="TEXT", help="Only those with this in name or service.")
 @limit_option
 @pass_call
@@ -84,16 +88,22 @@ def list_jobs(
     /,
     *,
     status: JobStatus | Literal["any"] | None,
-    label: str | None,
+    labels: tuple[str, ...],
     search: str | None,
     limit: int,
 ) -> None:
     """List the jobs."""
+    refuse_no_labels(labels)
     with reading(call) as opened:
 
         def page(after: tuple[str, str] | None, count: int) -> list[JobRow]:
             return read_jobs.jobs(
-                opened.views, status=status, label=label, search=search, after=after, limit=count
+                opened.views,
+                status=status,
+                labels=labels,
+                search=search,
+                after=after,
+                limit=count,
             )
 
         offered = Offered(opened)
@@ -117,6 +127,7 @@ def show(call: Call, /, *, job: str) -> None:
     with reading(call) as opened:
         row = job_of(opened, job)
         is_missing = Offered(opened).lacks(row.service)
+        pauses = read_jobs.history(opened.views, job=row.job_id, kind="job-paused", limit=1)
     standing = standing_of(row)
     meaning = preview(standing, call)
     record: Record = {
@@ -128,7 +139,13 @@ def show(call: Call, /, *, job: str) -> None:
         "warnings": meaning["warnings"],
     }
     told = told_lines(call, row, lines(standing, call))
-    show_record(call, SHOWN, record, [*told, *([f"  {MISSING}"] if is_missing else ())])
+    if row.status == "paused":
+        told.append(f"  {pause_words(call, row, next(iter(pauses), None))}")
+    if row.skipping:
+        told.append(f"  {skipping_words(call, row.skipping)}")
+    if is_missing:
+        told.append(f"  {MISSING}")
+    show_record(call, SHOWN, record, told)
 
 
 def told_lines(call: Call, row: JobRow, meaning: list[str]) -> list[str]:
@@ -165,7 +182,7 @@ def history(call: Call, /, *, job: str, limit: int) -> None:
             )
 
         changes = paged(page, lambda change: change.position, limit)
-        show_rows(call, CHANGES, (change_record(change) for change in changes))
+        show_rows(call, CHANGES, (change_record(call, change) for change in changes))
 
 
 def job_record(call: Call, row: JobRow) -> Record:
@@ -180,6 +197,8 @@ def job_record(call: Call, row: JobRow) -> Record:
         "schedule": sentence(definition.schedule, zone=timezone),
         "timezone": timezone,
         "next_fire": row.next_fire,
+        "paused_until": row.paused_until,
+        "skipping": row.skipping,
         "last_run_fire": row.last_run_fire,
         "runs": row.planned,
         "revision": row.revision,
@@ -192,23 +211,28 @@ def job_record(call: Call, row: JobRow) -> Record:
     }
 
 
-def change_record(change: ChangeRow) -> Record:
+def change_record(call: Call, change: ChangeRow) -> Record:
     """Return a change as scripts read it."""
     was = None if change.before is None else write_definition(change.before, is_full=True)
     now = None if change.after is None else write_definition(change.after, is_full=True)
     record: dict[str, object] = {
         name: getattr(change, name) for name in CHANGE_FIELDS if name != "changes"
     }
-    record |= {"before": was, "after": now, "changes": change_words(was, now, change.detail)}
+    told = change_words(call, was, now, change.detail)
+    record |= {"before": was, "after": now, "changes": told}
     return record
 
 
 def change_words(
-    was: dict[str, object] | None, now: dict[str, object] | None, detail: dict[str, object] | None
+    call: Call,
+    was: dict[str, object] | None,
+    now: dict[str, object] | None,
+    detail: dict[str, object] | None,
 ) -> str:
     """Return in one line what a change changed."""
     if now is None:
-        return json_text(detail) if detail else ""
+        words = change_of_state(call, detail or {})
+        return words if words is not None else json_text(detail) if detail else ""
     if was is None:
         return json_text(now.get("schedule"))
     return "; ".join(

@@ -14,9 +14,10 @@ from tools.cli.call import Call, pass_call
 from tools.cli.options import prints
 from tools.cli.output import Record, Shape, note, show_rows
 from tools.cli.reading import job_of, paged, reading, record_of
+from tools.cli.skip_words import REASONS
 
-FIELDS = ("job", "after", "until", "count", "reason", "job_id", "at", "position")
-SHAPE = Shape(FIELDS, ("job", "after", "until", "count", "reason", "position"))
+FIELDS = ("job", "after", "until", "count", "reason", "because", "job_id", "at", "position")
+SHAPE = Shape(FIELDS, ("job", "after", "until", "count", "reason", "position", "because"))
 
 
 @prints("missed")
@@ -68,7 +69,7 @@ def missed(
             nonlocal total
             for row in paged(page, lambda row: row.key, limit):
                 total += row.count
-                yield record_of(row)
+                yield {**record_of(row), "because": REASONS[row.reason]}
 
         show_rows(call, SHAPE, records())
     if call.form.kind == "people":

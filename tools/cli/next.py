@@ -5,15 +5,18 @@ import click
 from projections import read_jobs
 from projections.rows import JobRow
 from scheduler.model.limits import SHOWN_ROWS_MAX
+from scheduler.model.written import format_instant
 from tools.cli.asking import serving_notes
 from tools.cli.call import Call, pass_call
 from tools.cli.lengths import spoken
 from tools.cli.options import prints
 from tools.cli.output import Record, Shape, note, show_rows
 from tools.cli.reading import reading
+from tools.cli.state_words import remark
 
-FIELDS = ("next", "left", "last", "passed", "job", "service", "job_id")
-SHAPE = Shape(FIELDS, ("next", "left", "last", "passed", "job", "service"))
+COLUMNS = ("next", "left", "last", "passed", "job", "service", "remark")
+FIELDS = (*COLUMNS, "status", "paused_until", "skipping", "job_id")
+SHAPE = Shape(FIELDS, COLUMNS)
 
 
 @prints("next")
@@ -30,18 +33,20 @@ SHAPE = Shape(FIELDS, ("next", "left", "last", "passed", "job", "service"))
 def next_fires(call: Call, /, *, limit: int) -> None:
     """List what fires next, and what fired last.
 
-    A job that is paused, exhausted or run by hand only has no next fire time.
+    Left out are fire times that will not run: on excluded days, or to be passed over. A job that is
+    paused without an end, exhausted or run by hand only has no next fire time.
     """
     with reading(call) as opened:
         rows = read_jobs.upcoming(opened.views, limit=limit)
         system = read_jobs.system(opened.views)
-        is_paused = system is not None and system.paused_at is not None
     show_rows(call, SHAPE, (record(call, row) for row in rows))
     if call.form.kind == "people":
         for text in serving_notes(call):
             note(text)
-        if is_paused:
-            note("Everything is paused: horolog job resume --all")
+        if system is not None and system.paused_at is not None:
+            end = system.paused_until
+            until = "" if end is None else f" until {format_instant(end, call.zone)}"
+            note(f"Everything is paused{until}: horolog job resume --all")
 
 
 def record(call: Call, row: JobRow) -> Record:
@@ -55,5 +60,9 @@ def record(call: Call, row: JobRow) -> Record:
         "passed": None if last is None else f"{spoken(call.now - last)} ago",
         "job": row.name,
         "service": row.service,
+        "remark": remark(call, row),
+        "status": row.status,
+        "paused_until": row.paused_until,
+        "skipping": row.skipping,
         "job_id": row.job_id,
     }

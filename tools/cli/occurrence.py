@@ -5,7 +5,7 @@ window of a skip. Before that it must be a fire time at all, of the definition t
 Here the places are looked up in that order; how the answer reads is `why`'s matter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -14,8 +14,8 @@ from msgspec import Struct
 from scheduler.log.contract import Log, Recorded
 from scheduler.model import events as e
 from scheduler.model.firing import fire_times, next_fire, previous_fire
-from scheduler.model.jobs import Definition, JobId
-from scheduler.model.streams import fire_stream, job_stream, skips_stream
+from scheduler.model.jobs import Definition, JobId, SkipReason
+from scheduler.model.streams import SYSTEM, fire_stream, job_stream, skips_stream
 from scheduler.rules.run_state import RunState, evolve_run, opened
 
 Verdict = Literal[
@@ -37,6 +37,8 @@ class Life(Struct, frozen=True, kw_only=True):
 
     phases: tuple[Phase, ...]
     paused: Recorded | None = None  # the pause it is in
+    pauses: tuple[Recorded, ...] = ()  # all there were
+    passed_over: Mapping[datetime, Recorded] = {}  # what asked for fire times to be passed over
     exhausted: Recorded | None = None  # and not revised since
     removed: Recorded | None = None
 
@@ -57,6 +59,8 @@ class Found(Struct, frozen=True, kw_only=True):
 def life_of(log: Log, job: JobId) -> Life:
     """Return what the log says of a job; it must have been defined."""
     phases: list[Phase] = []
+    pauses: list[Recorded] = []
+    passed_over: dict[datetime, Recorded] = {}
     paused = exhausted = removed = None
     for recorded in stream_of(log, job_stream(job)):
         match recorded.event:
@@ -68,6 +72,11 @@ def life_of(log: Log, job: JobId) -> Life:
                 exhausted = recorded if event.exhausted else None
             case e.JobPaused():
                 paused = recorded
+                pauses.append(recorded)
+            case e.NextFireSkipped(fire_time=at):
+                passed_over[at] = recorded
+            case e.NextFireRestored(fire_time=at):
+                passed_over.pop(at, None)
             case e.JobResumed():
                 paused = None
             case e.JobExhausted():
@@ -76,7 +85,14 @@ def life_of(log: Log, job: JobId) -> Life:
                 removed = recorded
             case _:
                 continue
-    return Life(phases=tuple(phases), paused=paused, exhausted=exhausted, removed=removed)
+    return Life(
+        phases=tuple(phases),
+        paused=paused,
+        pauses=tuple(pauses),
+        passed_over=passed_over,
+        exhausted=exhausted,
+        removed=removed,
+    )
 
 
 def find(log: Log, job: JobId, at: datetime) -> Found:
@@ -94,18 +110,22 @@ def find(log: Log, job: JobId, at: datetime) -> Found:
     skip = skip_at(log, job, at)
     if skip is not None and isinstance(skip.event, e.FiresSkipped):
         stand_in = stand_in_for(log, job, phase.definition, skip.event)
-        cited = (skip,) if stand_in is None else (skip, stand_in)
+        cause = cause_of(log, life, skip, skip.event.reason, at)
+        found = [one for one in (cause, skip, stand_in) if one is not None]
         return Found(
             verdict="skipped",
-            cited=cited,
+            cited=tuple(sorted(found, key=lambda one: one.position)),
             definition=phase.definition,
             skip=skip.event,
             stand_in=_planned(stand_in),
         )
     verdict, cause = _undecided(life)
+    causes = [cause]
+    if verdict == "not-decided":
+        causes = [life.passed_over.get(at), cause or pause_of_all(log)]
     return Found(
         verdict=verdict,
-        cited=(phase.recorded,) if cause is None else (phase.recorded, cause),
+        cited=(phase.recorded, *(one for one in causes if one is not None)),
         definition=phase.definition,
     )
 
@@ -134,6 +154,34 @@ def skip_at(log: Log, job: JobId, at: datetime) -> Recorded | None:
         event = recorded.event
         if isinstance(event, e.FiresSkipped) and event.after < at <= event.until:
             found = recorded
+    return found
+
+
+def cause_of(
+    log: Log, life: Life, skip: Recorded, reason: SkipReason, at: datetime
+) -> Recorded | None:
+    """Return what somebody did that led to a skip; None when it was the job's policies alone."""
+    if reason == "skip-next":
+        return life.passed_over.get(at)
+    if reason != "paused":
+        return None
+    own = [one for one in life.pauses if one.position < skip.position]
+    return own[-1] if own else pause_of_all(log, before=skip.position)
+
+
+def pause_of_all(log: Log, *, before: int | None = None) -> Recorded | None:
+    """Return the pause of everything that stands, or the last one before a position."""
+    found = None
+    for recorded in stream_of(log, SYSTEM):
+        if before is not None and recorded.position >= before:
+            break
+        match recorded.event:
+            case e.SystemPaused() | e.LogRestored():
+                found = recorded
+            case e.SystemResumed() if before is None:
+                found = None
+            case _:
+                continue
     return found
 
 

@@ -83,8 +83,9 @@ def standing_of(row: JobRow) -> Standing:
     return Standing(
         job=row.job_id,
         definition=row.definition,
-        cursor=row.cursor,
+        cursor=max(row.cursor, row.paused_until or row.cursor),
         planned=row.planned,
+        skipping=row.skipping,
         is_over=row.status in {"exhausted", "removed"},
     )
 

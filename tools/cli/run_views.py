@@ -51,6 +51,7 @@ RUN_FIELDS = (
     "reason",
     "service",
     "parent",
+    "successor",
     "position",
 )
 LISTED = Shape(

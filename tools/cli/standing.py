@@ -14,6 +14,7 @@ from scheduler.model.sentence import sentence
 from scheduler.model.written import format_instant
 from tools.cli import fires
 from tools.cli.call import Call
+from tools.cli.policy_words import policy_line
 
 PREVIEW_FIELDS = (
     "job",
@@ -34,6 +35,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     definition: Definition
     cursor: datetime
     planned: int = 0
+    skipping: tuple[datetime, ...] = ()  # fire times to come that are to be passed over
     is_over: bool = False  # exhausted or removed
 
 
@@ -48,7 +50,7 @@ def preview(standing: Standing, call: Call) -> dict[str, object]:
         "sentence": sentence(definition.schedule, zone=timezone),
         "timezone": timezone,
         "fires": fires.as_records(next_fires(standing), timezone),
-        "policies": fires.policy_line(definition),
+        "policies": policy_line(definition),
         "warnings": []
         if standing.is_over
         else fires.warnings_of(definition.schedule, after=standing.cursor),
@@ -63,7 +65,7 @@ def lines(standing: Standing, call: Call) -> list[str]:
     return [
         f"{definition.name}: {sentence(definition.schedule, zone=timezone)}",
         *(shown or ["  no fire time is left"]),
-        fires.policy_line(definition),
+        policy_line(definition),
     ]
 
 
@@ -72,7 +74,11 @@ def next_fires(standing: Standing, count: int = fires.FIRES_SHOWN) -> list[datet
     if standing.is_over:
         return []
     return fires.coming(
-        standing.definition, after=standing.cursor, count=count, planned=standing.planned
+        standing.definition,
+        after=standing.cursor,
+        count=count,
+        planned=standing.planned,
+        skipping=standing.skipping,
     )
 
 

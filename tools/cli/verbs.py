@@ -68,10 +68,18 @@ VERBS = (
     Verb("job add", "Jobs", f"{_JOB}:add", "Add a job."),
     Verb("job list", "Jobs", f"{_JOB_VIEWS}:list_jobs", "List the jobs."),
     Verb("job show", "Jobs", f"{_JOB_VIEWS}:show", "Show one job: its definition and its state."),
-    Verb("job edit", "Jobs", f"{_JOB}:edit", "Change what is named of a job's definition."),
+    Verb(
+        "job edit", "Jobs", "tools.cli.job_edit:edit", "Change what is named of a job's definition."
+    ),
     Verb("job pause", "Jobs", "tools.cli.job_states:pause", "Stop deciding for a job, or for all."),
     Verb(
         "job resume", "Jobs", "tools.cli.job_states:resume", "Decide for a job again, or for all."
+    ),
+    Verb(
+        "job skip-next",
+        "Jobs",
+        "tools.cli.job_states:skip_next",
+        "Pass over the next fire time of a job.",
     ),
     Verb("job rename", "Jobs", "tools.cli.job_states:rename", "Give a job another name."),
     Verb("job remove", "Jobs", "tools.cli.job_states:remove", "Remove a job for good."),

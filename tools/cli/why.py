@@ -12,7 +12,8 @@ import click
 from scheduler.executor.owner import OwnerRecord
 from scheduler.log.contract import Recorded
 from scheduler.model import events as e
-from scheduler.model.jobs import JobId, SkipReason
+from scheduler.model.excluded import is_excluded
+from scheduler.model.jobs import Definition, JobId
 from scheduler.model.sentence import sentence
 from scheduler.model.streams import compact
 from scheduler.model.written import format_duration, format_instant
@@ -21,6 +22,8 @@ from tools.cli.occurrence import Found, find
 from tools.cli.options import prints
 from tools.cli.output import Record, Shape, show_record
 from tools.cli.reading import job_of, reading
+from tools.cli.skip_words import REASONS, excluded_words
+from tools.cli.state_words import failure_words, until_words
 
 FIELDS = (
     "job",
@@ -39,14 +42,6 @@ FIELDS = (
     "positions",
 )
 SHAPE = Shape(FIELDS, ("sentence",))
-REASONS: dict[SkipReason, str] = {
-    "misfire": "it came too late and the job's catch_up is none",
-    "coalesced": "it came late and a newer fire stands for it (catch_up = latest)",
-    "window": "it was older than the job's catch_up_window",
-    "limit": "it lay beyond the newest catch_up_limit late fires",
-    "overlap": "an earlier run was still open (overlap = skip)",
-    "paused": "it fell into a pause",
-}
 
 
 @prints("why")
@@ -88,7 +83,7 @@ def verdict_sentence(
         case "run":
             return f"{when}: {run_words(call, found)}"
         case "skipped":
-            return f"{when} was skipped: {skip_words(call, found)}"
+            return f"{when} was skipped: {skip_words(call, at, found)}"
         case "removed":
             return f"{when} did not run: the job was removed before it was decided"
         case "exhausted":
@@ -119,16 +114,33 @@ def run_words(call: Call, found: Found) -> str:
         "expired": f"run {run.run} expired: no attempt had started by its start deadline",
         "cancelled": f"run {run.run} was cancelled {attempts}",
     }[run.status]
+    if run.status == "waiting":
+        words += turn_words(found.definition)
+        if run.due_time > call.now:
+            words = f"run {run.run} starts at {format_instant(run.due_time, call.zone)} (jitter)"
+    if run.successor is not None:
+        words += f"; run {run.successor} takes its place (overlap = cancel)"
     error = error_of(found.cited)
     return f"{words} ({error})" if error and run.status in {"failed", "held", "retrying"} else words
 
 
-def skip_words(call: Call, found: Found) -> str:
+def turn_words(definition: Definition) -> str:
+    """Return which policies may have a run that is due wait for its turn."""
+    queue = ["overlap = queue"] if definition.overlap == "queue" else []
+    key = definition.concurrency_key
+    keys = [] if key is None else [f"concurrency_key = {key}"]
+    return f" ({', '.join([*queue, *keys])})" if queue or keys else ""
+
+
+def skip_words(call: Call, at: datetime, found: Found) -> str:
     """Return why the occurrence was skipped, and with how many others."""
     skip = found.skip
     if skip is None:
         return "no reason was found"
     words = REASONS[skip.reason]
+    if skip.reason == "excluded":
+        words = excluded_words(found.definition.exclude, at)
+    words += because_words(call, found.cited)
     if skip.count > 1:
         after, until = format_instant(skip.after, call.zone), format_instant(skip.until, call.zone)
         words += f"; one of {skip.count:,} after {after} up to {until}"
@@ -138,15 +150,52 @@ def skip_words(call: Call, found: Found) -> str:
     return words
 
 
+def because_words(call: Call, cited: Sequence[Recorded]) -> str:
+    """Return who did what led to a skip, and why."""
+    for recorded in cited:
+        match recorded.event:
+            case e.JobPaused(failures=failures) if failures:
+                return f", which came {failure_words(failures)}"
+            case e.JobPaused() | e.SystemPaused() | e.LogRestored() | e.NextFireSkipped():
+                meta = recorded.meta
+                reason = f" ({meta.reason})" if meta and meta.reason else ""
+                when = format_instant(recorded.recorded_at, call.zone)
+                return f", by {meta.actor} at {when}{reason}" if meta and meta.actor else ""
+            case _:
+                continue
+    return ""
+
+
 def undecided_words(call: Call, at: datetime, found: Found, owner: OwnerRecord | None) -> str:
     """Return what an undecided fire time waits for."""
+    kept = kept_words(call, at, found)
     if at > call.now:
-        return f"it comes in {format_duration(at - call.now.replace(microsecond=0))}"
-    if any(isinstance(recorded.event, e.JobPaused) for recorded in found.cited):
-        return "the job is paused"
+        comes = f"it comes in {format_duration(at - call.now.replace(microsecond=0))}"
+        return f"{comes}, but {kept}" if kept else comes
+    if kept:
+        return kept
     if owner is None:
         return "nobody serves this log; nothing fires until `horolog serve` runs"
-    return "everything is paused, or it is being decided now"
+    return "it is being decided now"
+
+
+def kept_words(call: Call, at: datetime, found: Found) -> str:
+    """Return what keeps a fire time from running; nothing when nothing does."""
+    if is_excluded(found.definition.exclude, at):
+        return excluded_words(found.definition.exclude, at)
+    pauses = (e.JobPaused, e.SystemPaused, e.LogRestored)
+    for recorded in found.cited:
+        event = recorded.event
+        if isinstance(event, e.NextFireSkipped):
+            return f"it is to be passed over (job skip-next){because_words(call, [recorded])}"
+        if isinstance(event, pauses):
+            who = "the job" if isinstance(event, e.JobPaused) else "everything"
+            end = None if isinstance(event, e.LogRestored) else event.until
+            if end is None:
+                return f"{who} is paused"
+            if end >= at and not isinstance(event, e.LogRestored):
+                return f"{who} is paused {until_words(call, end, event.missed)}"
+    return ""
 
 
 def neighbours(call: Call, found: Found) -> str:
@@ -210,6 +259,8 @@ def detail_of(event: e.AnyEvent) -> str:
             return f" ({reason}, {count:,})"
         case e.RunHeld(reason=reason) | e.JobExhausted(reason=reason):
             return f" ({reason})"
+        case e.JobPaused(failures=failures) if failures:
+            return f" ({failure_words(failures)})"
         case e.JobRevised(revision=revision):
             return f" (revision {revision})"
         case _:

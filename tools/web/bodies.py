@@ -6,7 +6,8 @@ from starlette.requests import Request
 from scheduler.model.errors import BadInput
 from scheduler.model.json_values import read_json, shown
 from scheduler.model.limits import BODY_BYTES_MAX
-from tools.web.routes import DRY_RUN, KEY_HEADER, checked_key
+from tools.web.routes import DRY_RUN, KEY_HEADER
+from tools.web.wish_fields import checked_key
 
 
 async def raw_body(request: Request) -> bytes:

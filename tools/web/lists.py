@@ -117,7 +117,7 @@ class Lists:
             rows = read_jobs.jobs(
                 views,
                 status=_chosen(query, "status", (*get_args(JobStatus), "any")),
-                label=query.get("label"),
+                labels=[label] if (label := query.get("label")) else [],
                 search=query.get("search"),
                 after=_after(query, tuple[str, str]),
                 limit=limit,

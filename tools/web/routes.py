@@ -1,29 +1,27 @@
 """Which command travels by which request: the one table that server and client share.
 
 A `Route` says method and path; `request_of` turns a wish into a request, `wish_of` turns it back.
-The fields of a command that stand in the path are ids; all others are in the body, beside the
-reason and the claim. Neither side of HTTP is imported here, so the command line loads this for next
-to nothing.
+The fields of a command that stand in the path are ids; all others are in the body (`wish_fields`),
+beside the reason and the claim. Neither side of HTTP is imported here, so the command line loads
+this for next to nothing.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import NamedTuple, get_args
+from datetime import datetime
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
 from scheduler.model import commands as c
-from scheduler.model.content import DIGEST_SHAPE, Contents
+from scheduler.model.content import Contents
 from scheduler.model.errors import BadInput, Problem
-from scheduler.model.jobs import Isolation, Missed
 from scheduler.model.json_values import shown
-from scheduler.model.limits import DIGESTS_PER_WISH_MAX, KEY_CHARS_MAX, TEXT_CHARS_MAX
 from scheduler.model.plain import read_definition, write_definition
 from scheduler.model.plain_inputs import read_input, write_input
-from scheduler.model.plain_values import Reader, flag, length, read_table, text, whole
-from scheduler.model.validation import ID_SHAPE
+from scheduler.model.plain_values import read_table, text
 from scheduler.model.written import format_duration
+from tools.web.wish_fields import ENVELOPE, REQUIRED, checked_key, readers_of
 from tools.wishes import Wish
 
 ROOT = "/api/v1"
@@ -62,6 +60,8 @@ ROUTES = (
     Route(c.RenameJob, "POST", f"{ROOT}/jobs/{{job}}/rename"),
     Route(c.PauseJob, "POST", f"{ROOT}/jobs/{{job}}/pause"),
     Route(c.ResumeJob, "POST", f"{ROOT}/jobs/{{job}}/resume"),
+    Route(c.SkipNextFire, "POST", f"{ROOT}/jobs/{{job}}/skip-next"),
+    Route(c.RestoreNextFire, "POST", f"{ROOT}/jobs/{{job}}/restore-next"),
     Route(c.TriggerJob, "POST", f"{ROOT}/jobs/{{job}}/runs"),
     Route(c.CancelRun, "POST", f"{ROOT}/runs/{{run}}/cancel"),
     Route(c.RetryRun, "POST", f"{ROOT}/runs/{{run}}/retry"),
@@ -171,7 +171,7 @@ def wish_of(route: Route, names: Mapping[str, str], body: object, ground: Ground
     Raises: BadInput, with every field that is wrong; NotFound.
     """
     problems: list[Problem] = []
-    readers = {**_READERS.get(route.command, {}), "reason": _words, "on_behalf_of": _words}
+    readers = readers_of(route.command, timezone=ground.timezone, now=ground.now)
     found = read_table({} if body is None else body, "$", readers, problems)
     if problems:
         raise BadInput(*problems)
@@ -195,9 +195,9 @@ def _command(
 ) -> tuple[c.AnyCommand, Contents]:
     """Return the command of a route, from its ids and the fields that were read."""
     contents: Contents = {}
-    fields = {name: value for name, value in found.items() if name not in _ENVELOPE}
+    fields = {name: value for name, value in found.items() if name not in ENVELOPE}
     fields.update(ids)
-    if "definition" in _READERS.get(route.command, {}):
+    if issubclass(route.command, c.DefineJob | c.ReviseJob):
         fields["definition"], contents = read_definition(
             fields.get("definition", {}), now=ground.now, timezone=ground.timezone
         )
@@ -208,108 +208,8 @@ def _command(
             fields["run"] = ground.new_id()
         if "input" in fields:
             fields["input"], contents = read_input(fields["input"], "$.input")
-    for name in _REQUIRED.get(route.command, ()):
+    for name in REQUIRED.get(route.command, ()):
         if name not in fields:
             raise BadInput.at(f"$.{name}", "is missing.")
     made: c.AnyCommand = route.command(**fields)  # type: ignore[assignment]  # one of the union
     return made, contents
-
-
-def _choice(*choices: str) -> Reader:
-    def read(value: object, path: str) -> str:
-        chosen = text(value, path)
-        if chosen not in choices:
-            raise BadInput.at(path, f"{shown(chosen)} is none of {', '.join(choices)}.")
-        return chosen
-
-    return read
-
-
-def checked_key(key: str, path: str) -> str:
-    """Return a request key.
-
-    Raises: BadInput, when it is empty, too long or cannot be printed.
-    """
-    if not 1 <= len(key) <= KEY_CHARS_MAX or not key.isprintable():
-        raise BadInput.at(path, f"{shown(key)} is no key: 1 to {KEY_CHARS_MAX} characters.")
-    return key
-
-
-def _words(value: object, path: str) -> str:
-    """Return a reason or a claim: a short text."""
-    words = text(value, path)
-    if len(words) > TEXT_CHARS_MAX:
-        raise BadInput.at(path, f"has {len(words):,} characters; at most {TEXT_CHARS_MAX:,}.")
-    return words
-
-
-def _new_id(value: object, path: str) -> str:
-    """Return an id that the asker made."""
-    made = text(value, path)
-    if ID_SHAPE.fullmatch(made) is None:
-        raise BadInput.at(path, f"{shown(made)} is no UUID.", "Leave it out to have one made")
-    return made.lower()
-
-
-def _digests(value: object, path: str) -> tuple[str, ...]:
-    """Return digests of content."""
-    if not isinstance(value, list):
-        raise BadInput.at(path, f"got {shown(value)} instead of a list of digests.")
-    if len(value) > DIGESTS_PER_WISH_MAX:
-        raise BadInput.at(path, f"has {len(value):,}; at most {DIGESTS_PER_WISH_MAX:,} at a time.")
-    for place, digest in enumerate(value):
-        if not isinstance(digest, str) or DIGEST_SHAPE.fullmatch(digest) is None:
-            raise BadInput.at(f"{path}[{place}]", f"{shown(digest)} is no digest of 64 hex digits.")
-    return tuple(value)
-
-
-def _timeout(value: object, path: str) -> timedelta:
-    """Return how long an attempt may take: longer than nothing."""
-    timeout = length(value, path)
-    if timeout <= timedelta(0):
-        raise BadInput.at(path, "must be longer than 0.")
-    return timeout
-
-
-def _as_it_is(value: object, _: str) -> object:
-    return value
-
-
-_MISSED = _choice(*get_args(Missed))
-_IF_PAST = _choice("refuse", "run", "skip")
-_ENVELOPE = frozenset({"reason", "on_behalf_of", "unchecked"})
-_READERS: dict[type[c.Command], dict[str, Reader]] = {
-    c.DefineJob: {
-        "definition": _as_it_is,
-        "job": _new_id,
-        "if_past": _IF_PAST,
-        "replace": flag,
-        "unchecked": flag,
-    },
-    c.ReviseJob: {
-        "definition": _as_it_is,
-        "if_past": _IF_PAST,
-        "if_version": whole,
-        "unchecked": flag,
-    },
-    c.RenameJob: {"name": text},
-    c.ResumeJob: {"missed": _MISSED},
-    c.TriggerJob: {"run": _new_id, "input": _as_it_is},
-    c.CallService: {
-        "run": _new_id,
-        "input": _as_it_is,
-        "timeout": _timeout,
-        "isolation": _choice(*get_args(Isolation)),
-        "unchecked": flag,
-    },
-    c.ResolveRun: {"verdict": _choice("succeeded", "failed", "retry")},
-    c.ResumeSystem: {"missed": _MISSED},
-    c.EraseContent: {"digests": _digests},
-    c.NoteBackup: {"position": whole, "hash": text, "file": text},
-}
-_REQUIRED: dict[type[c.Command], tuple[str, ...]] = {
-    c.RenameJob: ("name",),
-    c.EraseContent: ("digests",),
-    c.NoteBackup: ("position", "hash", "file"),
-    c.ResolveRun: ("verdict",),
-}

@@ -10,55 +10,12 @@ from msgspec.structs import fields
 from scheduler.model.content import Payload
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import DateRange, Definition, Exclude, Retry
-from scheduler.model.plain import read_changes, read_definition, write_definition
+from scheduler.model.plain import read_definition, write_definition
+from scheduler.model.plain_dates import joined
 from scheduler.model.schedules import Cron, Interval, Manual, Once
+from tests.scheduler.model.written_jobs import FULL, LEAST, NOON, NOW, read
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
-SECOND = timedelta(seconds=1)
 NEW_YEAR = date(2027, 1, 1)
-LEAST = {"name": "report", "service": "api.sync", "schedule": {"cron": "0 9 * * *"}}
-FULL = {
-    **LEAST,
-    "start_at": "2026-07-01T14:00",
-    "end_at": "2026-08-01T12:00Z",
-    "max_runs": 3,
-    "jitter": "20s",
-    "exclude": ["2026-12-24..2026-12-26", "2027-01-01"],
-    "input": {"day": "monday"},
-    "misfire_grace": "90s",
-    "catch_up": "all",
-    "catch_up_window": "2d",
-    "catch_up_limit": 7,
-    "overlap": "queue",
-    "queue_limit": 4,
-    "cancel_grace": "2s",
-    "timeout": "PT5M",
-    "retry": {
-        "max_attempts": 3,
-        "initial": "1s",
-        "factor": 1.5,
-        "max_delay": "1m",
-        "give_up_after": "1h",
-    },
-    "start_deadline": "1h",
-    "on_crash": "hold",
-    "pause_after_failures": 5,
-    "concurrency_key": "the database",
-    "isolation": "process",
-    "private": False,
-    "on_success": "job:the next one",
-    "on_failure": "service:api.alert",
-    "labels": {"team": "sales"},
-    "description": "the report",
-    "owner": "ben",
-    "runbook": "see the wiki",
-}
-
-
-def read(plain: object) -> Definition:
-    definition, _ = read_definition(plain, now=NOW, timezone="Europe/Warsaw")
-    return definition
 
 
 def refused(plain: object) -> list[str]:
@@ -147,7 +104,24 @@ def test_what_is_no_table_is_refused(plain: object) -> None:
         ("schedule", "0 9 * * *", '$.schedule: got "0 9 * * *" instead of a schedule.'),
         ("schedule", {"cron": "0 9 * *"}, "$.schedule.expressions[0]: got 4 fields instead of 5"),
         ("retry", 3, "$.retry: got 3 instead of a table of fields."),
+        ("jitter", 20, '$.jitter: 20 has no unit. For seconds write "20s"'),
+        ("cancel_grace", "soon", "$.cancel_grace: "),
+        ("queue_limit", "4", '$.queue_limit: got "4" instead of a whole number.'),
+        ("queue_limit", True, "$.queue_limit: got True instead of a whole number."),
+        ("exclude", "christmas", '$.exclude: "christmas" is no date. Write a date as 2026-12-24'),
+        ("exclude", {"timezone": "UTC"}, "$.exclude.dates: is missing."),
+        ("pause_after_failures", "3 times", "$.pause_after_failures: got "),
+        ("pause_after_failures", 2.0, "$.pause_after_failures: got 2.0 instead of a whole number."),
+        ("concurrency_key", ["db"], "$.concurrency_key: got ['db'] instead of a text."),
+        ("concurrency_key", 1, "$.concurrency_key: got 1 instead of a text."),
+        ("retry", {"give_up_after": "next fire"}, "$.retry.give_up_after: "),
+        ("retry", {"give_up_after": 60}, "$.retry.give_up_after: 60 has no unit. For seconds"),
         # half asleep: a slip of the hand
+        ("exclude", ["2026-02-30"], '$.exclude[0]: "2026-02-30" is no date: day is out of range'),
+        ("excludes", ["2026-12-24"], "$.excludes: is not a field. Did you mean exclude?"),
+        ("overlap", "cancle", '$.overlap: "cancle" is none of skip, queue, allow, cancel.'),
+        ("retry", {"until_next_fire": True}, "$.retry.until_next_fire: is not a field."),
+        ("concurrency_key", "", "$.concurrency_key: is empty."),
         ("time_out", "5m", "$.time_out: is not a field. Did you mean timeout?"),
         ("retry", {"atempts": 3}, "$.retry.atempts: is not a field. Did you mean max_attempts?"),
         ("catch_up", "lates", '$.catch_up: "lates" is none of none, latest, all.'),
@@ -176,6 +150,20 @@ def test_what_is_no_table_is_refused(plain: object) -> None:
         ("catch_up_limit", 10**100, "$.catch_up_limit: got 1000000"),
         ("retry", {"factor": float("inf")}, "$.retry.factor: got inf instead of a finite number."),
         ("end_at", "99999-01-01T00:00Z", "$.end_at: "),
+        ("jitter", "-5s", "$.jitter: "),
+        ("jitter", "9" * 400 + "d", "$.jitter: "),
+        ("cancel_grace", float("-inf"), "$.cancel_grace: -inf has no unit."),
+        ("queue_limit", -(10**100), "$.queue_limit: got -1000000"),
+        ("exclude", "9999-99-99", '$.exclude: "9999-99-99" is no date: month must be'),
+        ("exclude", ["0001-01-01", "0001-01-01"], "$.exclude: names a day outside the years 1970"),
+        ("exclude", ["9999-12-31..9999-12-31"], "$.exclude: names a day outside the years 1970"),
+        ("exclude", "\0", '$.exclude: "\\u0000" is no date.'),
+        ("concurrency_key", "a\x1b[2J", '$.concurrency_key: "a\\u001b[2J" holds the character'),
+        ("concurrency_key", "k" * 10_000, "$.concurrency_key: has 10,000 characters; at most 200."),
+        ("pause_after_failures", 10**100, "$.pause_after_failures: got 1000000"),
+        ("retry", {"give_up_after": "0s"}, "$.retry.give_up_after: is zero."),
+        ("retry", {"give_up_after": "-1h"}, "$.retry.give_up_after: "),
+        ("retry", {"give_up_after": ["next-fire"]}, "$.retry.give_up_after: got ['next-fire']"),
         ("input", "a\0", "$.input: the text holds a NUL character."),
         ("\0", 1, '$."\\u0000": is not a field.'),
     ],
@@ -200,6 +188,11 @@ def test_problems_are_told_below_the_path_where_the_table_stands() -> None:
     assert {"jobs.report.name", "jobs.report.service", "jobs.report.schedule"} == paths
 
 
+days = (
+    st.lists(st.tuples(st.dates(date(1970, 1, 1), date(2262, 1, 1)), st.integers(0, 40)))
+    .filter(bool)
+    .map(lambda found: joined(DateRange(at, at + timedelta(days=n)) for at, n in found))
+)
 definitions = st.builds(
     Definition,
     name=st.text("abc-ż日", min_size=1, max_size=20),
@@ -220,7 +213,20 @@ definitions = st.builds(
     misfire_grace=st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
     catch_up=st.sampled_from(["none", "latest", "all"]),
     catch_up_window=st.none() | st.integers(1, 10**9).map(lambda s: timedelta(seconds=s)),
-    retry=st.builds(Retry, max_attempts=st.integers(1, 9), factor=st.floats(1, 1_000)),
+    jitter=st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
+    exclude=st.none() | st.builds(Exclude, days, st.sampled_from(["UTC", "Asia/Tokyo"])),
+    overlap=st.sampled_from(["skip", "queue", "allow"]),
+    queue_limit=st.integers(1, 1_000),
+    cancel_grace=st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms)),
+    pause_after_failures=st.none() | st.integers(1, 1_000),
+    concurrency_key=st.none() | st.text("abc-ż日", min_size=1, max_size=9),
+    retry=st.builds(
+        Retry,
+        max_attempts=st.integers(1, 9),
+        factor=st.floats(1, 1_000),
+        give_up_after=st.integers(1, 10**9).map(lambda s: timedelta(seconds=s)),
+    )
+    | st.builds(Retry, until_next_fire=st.booleans()),
     private=st.just(False),
     on_success=st.none() | st.sampled_from(["job:the next one", "service:api.alert"]),
     on_failure=st.none() | st.just("job:report it"),
@@ -248,66 +254,3 @@ def test_a_large_input_is_written_whole_when_its_bytes_are_at_hand() -> None:
     assert (definition, {}) == read_definition(
         write_definition(definition), now=NOW, timezone="UTC"
     )
-
-
-# -- changes
-
-
-def change(before: Definition, changes: object) -> Definition:
-    definition, _ = read_changes(before, changes, now=NOW, timezone="UTC")
-    return definition
-
-
-def test_a_change_of_nothing_changes_nothing() -> None:
-    assert read(FULL) == change(read(FULL), {})
-
-
-def test_what_is_not_named_stays_and_null_takes_a_field_back() -> None:
-    after = change(read(FULL), {"timeout": "1m", "max_runs": None, "input": None})
-    assert read({**FULL, "timeout": "1m", "max_runs": None, "input": None}) == after
-
-
-def test_a_change_of_a_schedules_kind_replaces_it_whole() -> None:
-    assert (
-        Interval(timedelta(minutes=5))
-        == change(read(LEAST), {"schedule": {"every": "5m"}}).schedule
-    )
-
-
-def test_an_edited_interval_keeps_its_anchor_unless_it_is_named() -> None:
-    before = read({**LEAST, "schedule": {"every": "5m", "anchor": "2026-07-01T12:00Z"}})
-    assert (
-        Interval(timedelta(minutes=9), NOON)
-        == change(before, {"schedule": {"every": "9m"}}).schedule
-    )
-
-
-def test_an_edited_cron_keeps_its_zone_whatever_the_editors() -> None:
-    after = change(read(LEAST), {"schedule": {"cron": "@hourly"}})
-    assert Cron(("@hourly",), "Europe/Warsaw") == after.schedule
-
-
-def test_labels_and_retry_are_changed_key_by_key() -> None:
-    before = read({**FULL, "labels": {"a": "1", "b": "2"}})
-    after = change(before, {"labels": {"a": None, "c": "3"}, "retry": {"max_attempts": 9}})
-    assert {"b": "2", "c": "3"} == after.labels
-    assert Retry(9, SECOND, 1.5, timedelta(minutes=1), timedelta(hours=1)) == after.retry
-
-
-def test_an_input_that_is_content_stays_that_content_when_others_change() -> None:
-    before = read({**LEAST, "input": "x" * 5_000})
-    after, contents = read_changes(before, {"timeout": "1m"}, now=NOW, timezone="UTC")
-    assert before.input == after.input
-    assert {} == contents
-
-
-@pytest.mark.parametrize("changes", [None, [], "timeout=5m"])
-def test_changes_that_are_no_table_are_refused(changes: object) -> None:
-    with pytest.raises(BadInput):
-        change(read(LEAST), changes)
-
-
-def test_a_wrong_change_is_told_by_its_field() -> None:
-    with pytest.raises(BadInput) as error:
-        change(read(LEAST), {"labels": "x", "timeot": "5m"})
-    assert ["$.labels", "$.timeot"] == [problem.path for problem in error.value.problems]

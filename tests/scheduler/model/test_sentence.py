@@ -116,3 +116,19 @@ def test_single_instants_are_shown_by_the_clock_that_is_asked_for() -> None:
 
 def test_schedules_that_fire_alike_are_told_alike() -> None:
     assert words("0 0 * * 0") == words("0 0 * * SUN") == words("0 0 * * 7") == words("@weekly")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        (Cron(("30 2 * * *",), "UTC"), ""),
+        (Cron(("30 2 * * *",), "UTC", gap="skip"), "; not when the clock skips it"),
+        (Cron(("30 2 * * *",), "UTC", fold="last"), "; when it occurs twice, the second time"),
+        (
+            Cron(("30 2 * * *",), "UTC", gap="skip", fold="last"),
+            "; not when the clock skips it; when it occurs twice, the second time",
+        ),
+    ],
+)
+def test_what_was_chosen_for_clock_changes_is_said(schedule: Cron, said: str) -> None:
+    assert f"at 02:30 every day, UTC{said}" == sentence(schedule)

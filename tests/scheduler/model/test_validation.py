@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from scheduler.model.content import Payload
 from scheduler.model.errors import BadInput
-from scheduler.model.jobs import Definition, Retry
+from scheduler.model.jobs import DateRange, Definition, Exclude, Retry
 from scheduler.model.limits import DURATION_MAX
 from scheduler.model.schedules import Cron, Interval, Manual, Once, Schedule
 from scheduler.model.validation import problems_of, validate
@@ -203,7 +203,7 @@ def test_bounds_are_inclusive(schedule: Schedule, start_at: datetime, end_at: da
             "$.retry.max_delay: 10m is shorter",
         ),
         (replace(SOUND, catch_up="some"), '$.catch_up: "some" is none of none, latest, all.'),
-        (replace(SOUND, overlap="wait"), '$.overlap: "wait" is none of '),
+        (replace(SOUND, overlap="wait"), '$.overlap: "wait" is none of skip, queue, allow'),
         (replace(SOUND, on_crash=""), '$.on_crash: "" is none of retry, fail, hold.'),
         (replace(SOUND, isolation="vm"), '$.isolation: "vm" is none of thread, process.'),
         (
@@ -246,6 +246,13 @@ def test_fields_that_are_sound_alone_must_fit_in_one_event() -> None:
     found = told(replace(SOUND, labels=labels))
     assert 1 == len(found)
     assert found[0].startswith("$: labels and texts make it 64,")
+
+
+@pytest.mark.parametrize(("zone", "lines"), [("UTC", 1), ("Pacific/Kiritimati", 0)])
+def test_a_one_time_job_on_an_excluded_day_is_refused(zone: str, lines: int) -> None:
+    day = DateRange(NOON.date(), NOON.date())  # in Kiritimati it is the next day already
+    found = told(replace(SOUND, schedule=Once(NOON), exclude=Exclude((day,), zone)))
+    assert ["$.exclude: leaves out the only fire time."][:lines] == found
 
 
 def test_a_description_may_have_lines() -> None:

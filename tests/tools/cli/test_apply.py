@@ -261,3 +261,93 @@ def test_a_file_that_calls_back_a_service_which_nobody_defines_is_refused_whole(
     assert 2 == printed.code
     assert 'jobs.tell.on_failure: no service "no.such"' in printed.err
     assert [] == jobs(desk)
+
+
+FULL = """
+[jobs.orders]
+service = "a.ok"
+schedule = { cron = ["0 9 * * *", "30 17 * * *"], gap = "skip", fold = "last" }
+jitter = "20s"
+exclude = [2026-12-24, "2026-12-31..2027-01-01"]
+overlap = "queue"
+queue_limit = 3
+cancel_grace = "2s"
+retry = { max_attempts = 3, give_up_after = "next-fire" }
+pause_after_failures = 5
+concurrency_key = "the database"
+"""
+
+
+def test_every_policy_is_declared_shown_and_applied_again_without_a_change(desk: Desk) -> None:
+    assert {"orders": "add"} == actions(desk, FULL)
+    definition = desk.definition("orders")
+    assert ["2026-12-24", "2026-12-31..2027-01-01"] == definition["exclude"]
+    assert ("20s", "queue", 3, "2s", 5, "the database") == tuple(
+        definition[field]
+        for field in (
+            "jitter",
+            "overlap",
+            "queue_limit",
+            "cancel_grace",
+            "pause_after_failures",
+            "concurrency_key",
+        )
+    )
+    assert {"orders": "unchanged"} == actions(desk, FULL)
+    assert {"orders": "edit"} == actions(desk, FULL.replace("2026-12-24, ", ""))
+    assert {"orders": "edit"} == actions(desk, FULL.replace('"next-fire"', '"1h"'))
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        # in a hurry
+        ("jitter = 20", "jitter"),
+        ('exclude = "christmas"', "exclude"),
+        ('exclude = ["24.12.2026"]', "exclude[0]"),
+        ("exclude = [2026-12-24, 5]", "exclude[1]"),
+        ("exclude = [2026-12-24T10:00:00Z]", "exclude[0]"),
+        ('queue_limit = "3"', "queue_limit"),
+        ('overlap = "cancel"\ncatch_up = "all"', "overlap"),
+        ("pause_after_failures = true", "pause_after_failures"),
+        ("concurrency_key = 5", "concurrency_key"),
+        ('retry = { give_up_after = "next fire" }', "retry.give_up_after"),
+        # half asleep
+        ('excludes = ["2026-12-24"]', "excludes"),
+        ('exclude = { days = ["2026-12-24"] }', "exclude.days"),
+        ('exclude = ["2026-12-26..2026-12-24"]', "exclude[0]"),
+        ('cancel_grace = ""', "cancel_grace"),
+        ('concurrency_key = ""', "concurrency_key"),
+        ("retry = { until_next_fire = true }", "retry.until_next_fire"),
+        # hostile
+        ("exclude = [0001-01-01]", "exclude"),
+        ("exclude = [9999-12-31, 9999-12-31]", "exclude"),
+        ('exclude = { dates = [2026-12-24], timezone = "../x" }', "exclude.timezone"),
+        ('jitter = "' + "9" * 5_000 + 's"', "jitter"),
+        ("queue_limit = 9223372036854775807", "queue_limit"),
+        ('concurrency_key = "a\\u001b[2J"', "concurrency_key"),
+    ],
+)
+def test_a_wrong_policy_is_refused_by_job_and_field_and_nothing_is_stored(
+    desk: Desk, field: str, path: str
+) -> None:
+    text = f'[jobs.orders]\nservice = "a.ok"\nschedule = {{ cron = "0 9 * * *" }}\n{field}\n'
+    printed = apply(desk, text, "--json")
+    assert 2 == printed.code
+    assert f"crm.toml: jobs.orders.{path}" == printed.error["path"]
+    assert len(printed.err) < 1_000
+    assert 1 == desk.head
+
+
+def test_a_thousand_excluded_days_are_the_most(desk: Desk) -> None:
+    days = [f"{2026 + n // 12}-{n % 12 + 1:02}-01" for n in range(1_001)]
+
+    def declared(count: int) -> str:
+        return (
+            '[jobs.orders]\nservice = "a.ok"\nschedule = { cron = "0 9 * * *" }\n'
+            f"exclude = {days[:count]}\n"
+        )
+
+    printed = apply(desk, declared(1_001), "--json")
+    assert (2, "crm.toml: jobs.orders.exclude") == (printed.code, printed.error["path"])
+    assert 0 == apply(desk, declared(1_000)).code

@@ -104,7 +104,7 @@ def test_next_lists_what_fires_next_and_what_fired_last(three: Desk) -> None:
     three.clock.advance(timedelta(seconds=30))
     printed = three.done("next")
     assert [
-        ["next", "left", "last", "passed", "job", "service"],
+        ["next", "left", "last", "passed", "job", "service", "remark"],
         [
             "2026-03-02 13:20:00 CET",
             "9 min 30 s",
@@ -112,8 +112,9 @@ def test_next_lists_what_fires_next_and_what_fired_last(three: Desk) -> None:
             "30 s ago",
             "a",
             "b.ok",
+            "",
         ],
-        ["2026-03-03 09:00:00 CET", "19 h 49 min", "", "", "b", "a.ok"],
+        ["2026-03-03 09:00:00 CET", "19 h 49 min", "", "", "b", "a.ok", ""],
     ] == printed.rows
     assert "Nothing fires until `horolog serve` runs.\n" == printed.err
 

@@ -112,6 +112,22 @@ def test_a_file_is_applied_by_the_server(served: Desk) -> None:
     assert 700 == len(served.done("job", "list", "--json=job").json)
 
 
+def test_many_jobs_are_changed_by_the_server(served: Desk) -> None:
+    text = "".join(
+        f'[jobs.job{number}]\nservice = "a.ok"\nschedule = {{ every = "{number + 1}h" }}\n'
+        'labels = { team = "sales" }\n'
+        for number in range(600)
+    )
+    (served.folder / "many.toml").write_text(text)
+    served.done("apply", "many.toml")
+    words = ("--label", "team=sales", "--key", "k-1", "--reason", "holiday", "--json=changed,last")
+    first = served.done("job", "pause", *words).json
+    assert [True] * 600 == [row["changed"] for row in first]
+    assert first == served.done("job", "pause", *words).json
+    rows = served.done("job", "list", "--status", "paused", "--json=job").json
+    assert 600 == len(rows)
+
+
 def test_a_dry_run_stores_nothing_when_a_server_answers(served: Desk) -> None:
     text = '[jobs.a]\nservice = "a.ok"\nschedule = { kind = "none" }\n'
     (served.folder / "one.toml").write_text(text)

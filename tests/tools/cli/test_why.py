@@ -72,12 +72,13 @@ def test_a_coalesced_fire_names_the_run_that_stands_for_it(orders: Desk) -> None
 
 
 def test_a_fire_of_a_pause_is_told_as_such(orders: Desk) -> None:
-    orders.done("job", "pause", "orders")
+    orders.done("job", "pause", "orders", "--reason", "stocktaking")
     orders.clock.advance(timedelta(minutes=15))
     orders.done("job", "resume", "orders")
     told = why(orders, "2026-03-02T12:10Z").json
-    assert ("skipped", "paused") == (told["verdict"], told["reason"])
-    assert told["sentence"].endswith("was skipped: it fell into a pause")
+    assert ("skipped", "paused", [3, 5]) == (told["verdict"], told["reason"], told["positions"])
+    assert "was skipped: it fell into a pause, by uid " in told["sentence"]
+    assert told["sentence"].endswith(" at 2026-03-02 13:00:00 CET (stocktaking)")
 
 
 def test_a_fire_while_a_run_is_open_is_told_as_such(orders: Desk) -> None:

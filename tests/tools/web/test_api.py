@@ -126,6 +126,107 @@ def test_every_wrong_field_is_told_with_its_hint(refuse: Send) -> None:
     ] == [(problem["path"], problem["hint"]) for problem in problems]
 
 
+POLICIES: dict[str, object] = {
+    "jitter": "20s",
+    "exclude": ["2026-12-24..2026-12-26"],
+    "overlap": "queue",
+    "queue_limit": 3,
+    "cancel_grace": "2s",
+    "retry": {"max_attempts": 3, "give_up_after": "next-fire"},
+    "pause_after_failures": 5,
+    "concurrency_key": "the database",
+}
+
+
+def test_every_policy_is_taken_and_given_back_as_it_was_written(send: Send) -> None:
+    job = define(send, schedule={"cron": "0 9 * * *", "timezone": "Europe/Warsaw"}, **POLICIES)
+    definition: Any = send("GET", f"{JOBS}/{job}").value["definition"]
+    assert POLICIES == {field: definition[field] for field in POLICIES}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "path"),
+    [
+        ("jitter", 20, "$.jitter"),
+        ("jitter", "-1s", "$.jitter"),
+        ("exclude", "christmas", "$.exclude"),
+        ("exclude", {"dates": 5}, "$.exclude.dates"),
+        ("exclude", ["0001-01-01", "0001-01-01"], "$.exclude"),
+        ("exclude", [[]], "$.exclude[0]"),
+        ("overlap", "cancle", "$.overlap"),
+        ("queue_limit", 1.0, "$.queue_limit"),
+        ("queue_limit", -1, "$.queue_limit"),
+        ("cancel_grace", {}, "$.cancel_grace"),
+        ("pause_after_failures", 0, "$.pause_after_failures"),
+        ("concurrency_key", "k" * 10_000, "$.concurrency_key"),
+        ("concurrency_key", "\u202e", "$.concurrency_key"),
+        ("retry", {"give_up_after": "nextfire"}, "$.retry.give_up_after"),
+    ],
+)
+def test_a_wrong_policy_is_told_by_its_field(
+    refuse: Send, field: str, value: object, path: str
+) -> None:
+    answer = refuse("POST", JOBS, {"definition": {**MANUAL, field: value}})
+    assert (400, PROBLEM, 2) == (answer.status, answer.kind, answer.value["exit_code"])
+    problems: Any = answer.value["problems"]
+    assert [path] == [problem["path"] for problem in problems]
+
+
+def test_a_fire_time_is_passed_over_and_restored(send: Send) -> None:
+    job = define(send, schedule={"cron": "0 9 1 1 *"})
+    first = send("POST", f"{JOBS}/{job}/skip-next", {"reason": "holiday"})
+    facts: Any = first.value["facts"]
+    assert (200, ["next-fire-skipped"]) == (first.status, [fact["type"] for fact in facts])
+    at = facts[0]["body"]["fire_time"]
+    assert [at] == send("GET", f"{JOBS}/{job}").value["skipping"]
+    again = send("POST", f"{JOBS}/{job}/skip-next", {"fire_time": at})
+    assert (200, []) == (again.status, again.value["facts"])
+    assert 200 == send("POST", f"{JOBS}/{job}/restore-next").status
+    assert [] == send("GET", f"{JOBS}/{job}").value["skipping"]
+
+
+def test_a_pause_with_an_end_is_asked_for_dry_and_done(send: Send, served: Served) -> None:
+    job = define(send, schedule={"cron": "0 9 1 1 *"})
+    body = {"until": "2200-01-01T00:00Z", "missed": "latest"}
+    before = served.log.head()
+    assert 200 == send("POST", f"{JOBS}/{job}/pause?dry_run=true", body).status
+    assert before == served.log.head()
+    assert 200 == send("POST", f"{JOBS}/{job}/pause", body).status
+    row = send("GET", f"{JOBS}/{job}").value
+    assert ("paused", "2200-01-01T00:00:00Z", "latest") == (
+        row["status"],
+        row["paused_until"],
+        row["pause_missed"],
+    )
+    assert 200 == send("POST", "/api/v1/system/pause", body).status
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "path"),
+    [
+        ("pause", {"until": "1999-01-01"}, "$.until"),
+        ("pause", {"until": "soon"}, "$.until"),
+        ("pause", {"missed": "all"}, "$.missed"),
+        ("skip-next", {"fire_time": "1999-01-01"}, "$.fire_time"),
+        ("skip-next", {"fire_time": "2100-01-01T09:01Z"}, "$.fire_time"),
+        ("skip-next", {"fire_time": ["now"]}, "$.fire_time"),
+    ],
+)
+def test_a_wrong_end_or_fire_time_is_told_by_its_field(
+    send: Send, served: Served, verb: str, body: object, path: str
+) -> None:
+    job = define(send, schedule={"cron": "0 9 1 1 *"})
+    before = served.log.head()
+    answer = send("POST", f"{JOBS}/{job}/{verb}", body)
+    problems: Any = answer.value["problems"]
+    assert (400, PROBLEM, [path]) == (
+        answer.status,
+        answer.kind,
+        [problem["path"] for problem in problems],
+    )
+    assert before == served.log.head()
+
+
 def test_a_body_that_is_too_large_is_read_no_further(refuse: Send) -> None:
     answer = refuse("POST", JOBS, b" " * (BODY_BYTES_MAX + 1))
     assert (413, 2) == (answer.status, answer.value["exit_code"])

@@ -1,6 +1,6 @@
 """Every wish of a person travels as one request, and arrives as it was sent."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import get_args
 
 import msgspec
@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.model import commands as c
 from scheduler.model.errors import BadInput, NotFound
-from scheduler.model.jobs import Definition, JobId, RunId
+from scheduler.model.jobs import DateRange, Definition, Exclude, JobId, Retry, RunId
 from scheduler.model.json_values import read_json
 from scheduler.model.plain_inputs import read_input
 from scheduler.model.schedules import Cron, Interval
@@ -28,8 +28,20 @@ from tools.wishes import Wish
 JOB = JobId("0193f6a2-7c1e-7abc-8def-0123456789ab")
 RUN = RunId("0193f6a2-7c1e-8abc-8def-0123456789ab")
 FRESH = "0193f6a2-0000-7000-8000-000000000001"
+LATER = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LARGE, LARGE_CONTENTS = read_input("x" * 5_000, "$.input")
-PLAIN = Definition(name="report", service="api.sync", schedule=Cron(("@daily",), "Asia/Tokyo"))
+PLAIN = Definition(
+    name="report",
+    service="api.sync",
+    schedule=Cron(("@daily",), "Asia/Tokyo"),
+    jitter=timedelta(seconds=20),
+    exclude=Exclude((DateRange(date(2026, 12, 24), date(2026, 12, 26)),), "Asia/Tokyo"),
+    overlap="queue",
+    queue_limit=3,
+    retry=Retry(max_attempts=3, until_next_fire=True),
+    pause_after_failures=5,
+    concurrency_key="the database",
+)
 INTERVAL = Definition(name="r", service="a", schedule=Interval(timedelta(hours=1)), input=LARGE)
 WISHES = (
     Wish(command=c.DefineJob(job=JOB, definition=PLAIN), reason="why", on_behalf_of="ben"),
@@ -41,6 +53,11 @@ WISHES = (
     Wish(command=c.ReviseJob(job=JOB, definition=PLAIN, if_past="skip", if_version=3)),
     Wish(command=c.RenameJob(job=JOB, name="zażółć/1")),
     Wish(command=c.PauseJob(job=JOB)),
+    Wish(command=c.PauseJob(job=JOB, until=LATER, missed="all")),
+    Wish(command=c.SkipNextFire(job=JOB)),
+    Wish(command=c.SkipNextFire(job=JOB, fire_time=LATER), reason="holiday"),
+    Wish(command=c.RestoreNextFire(job=JOB)),
+    Wish(command=c.RestoreNextFire(job=JOB, fire_time=LATER)),
     Wish(command=c.ResumeJob(job=JOB, missed="all")),
     Wish(command=c.RemoveJob(job=JOB), reason="no longer needed"),
     Wish(command=c.TriggerJob(job=JOB, run=RUN)),
@@ -60,6 +77,7 @@ WISHES = (
     ),
     Wish(command=c.ResolveRun(run=RUN, verdict="succeeded")),
     Wish(command=c.PauseSystem()),
+    Wish(command=c.PauseSystem(until=LATER, missed="latest")),
     Wish(command=c.ResumeSystem(missed="latest")),
     Wish(command=c.AcceptClock()),
     Wish(command=c.EraseContent(digests=("a" * 64, "b" * 64)), reason="asked to forget"),
@@ -71,6 +89,11 @@ GROUND = Ground(
     new_id=lambda: FRESH,
     resolve=lambda kind, name: name,
 )
+
+
+def of(command: type[c.Command], *, has_contents: bool = False) -> Wish:
+    found = (wish for wish in WISHES if isinstance(wish.command, command))
+    return next(wish for wish in found if bool(wish.contents) == has_contents)
 
 
 def over_the_wire(body: object) -> object:
@@ -110,12 +133,12 @@ def test_no_two_routes_are_one_request() -> None:
 
 
 def test_a_dry_run_is_said_in_the_query() -> None:
-    wish = msgspec.structs.replace(WISHES[4], dry_run=True)
+    wish = msgspec.structs.replace(of(c.PauseJob), dry_run=True)
     assert f"/api/v1/jobs/{JOB}/pause?dry_run=true" == request_of(wish).path
 
 
 def test_a_large_input_travels_whole() -> None:
-    assert "x" * 5_000 == body_of(WISHES[8])["input"]
+    assert "x" * 5_000 == body_of(of(c.TriggerJob, has_contents=True))["input"]
 
 
 def test_what_a_person_leaves_out_is_made() -> None:
@@ -125,6 +148,13 @@ def test_what_a_person_leaves_out_is_made() -> None:
     assert (FRESH, "UTC") == (defined.job, getattr(defined.definition.schedule, "timezone", None))
     assert c.TriggerJob(job=JOB, run=RunId(FRESH)) == arrived(c.TriggerJob, None, job=JOB).command
     assert c.ResumeJob(job=JOB) == arrived(c.ResumeJob, {}, job=JOB).command
+
+
+def test_a_local_time_is_read_in_the_zone_of_the_server() -> None:
+    ground = GROUND._replace(timezone="Europe/Warsaw")
+    route = ROUTE_OF[c.SkipNextFire]
+    wish = wish_of(route, {"job": JOB}, {"fire_time": "2026-03-02T13:00"}, ground)
+    assert c.SkipNextFire(job=JOB, fire_time=LATER) == wish.command
 
 
 def test_names_are_looked_up() -> None:
@@ -162,7 +192,17 @@ def test_a_name_that_nobody_bears_is_not_found() -> None:
         ),
         (c.RenameJob, {}, "$.name: is missing."),
         (c.RenameJob, {"name": 5}, "$.name: got 5 instead of a text."),
-        (c.PauseJob, {"until": "x"}, "$.until: is not a field."),
+        (c.PauseJob, {"untill": "x"}, "$.untill: is not a field. Did you mean until?"),
+        (c.PauseJob, {"until": "x"}, '$.until: "x" is no date and time.'),
+        (c.PauseJob, {"until": 5}, "$.until: got 5 instead of a text."),
+        (c.PauseJob, {"until": "99999-01-01"}, "$.until: "),
+        (c.PauseJob, {"missed": "some"}, '$.missed: "some" is none of skip, latest, all.'),
+        (c.PauseSystem, {"until": ["now"]}, "$.until: got ['now'] instead of a text."),
+        (c.PauseSystem, {"missed": None, "job": JOB}, "$.job: is not a field."),
+        (c.SkipNextFire, {"at": "now"}, "$.at: is not a field."),
+        (c.SkipNextFire, {"fire_time": "next"}, '$.fire_time: "next" is no date and time.'),
+        (c.SkipNextFire, {"fire_time": "2026-02-30T10:00Z"}, "$.fire_time: "),
+        (c.RestoreNextFire, {"fire_time": 0}, "$.fire_time: got 0 instead of a text."),
         (c.PauseJob, ["x"], "$: got ['x'] instead of a table of fields."),
         (c.PauseJob, {"reason": 5}, "$.reason: got 5 instead of a text."),
         (c.PauseJob, {"reason": "x" * 4_001}, "$.reason: has 4,001 characters; at most 4,000."),

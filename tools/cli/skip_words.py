@@ -1,0 +1,30 @@
+"""Why a fire time did not become a run: every reason in words, with the policy that brought it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from scheduler.model.jobs import Exclude, SkipReason
+from scheduler.model.plain_dates import write_days
+
+REASONS: Mapping[SkipReason, str] = {
+    "misfire": "it came too late and the job's catch_up is none",
+    "coalesced": "it came late and a newer fire stands for it (catch_up = latest)",
+    "window": "it was older than the job's catch_up_window",
+    "limit": "it lay beyond the newest catch_up_limit late fires",
+    "overlap": "an earlier run was still open (overlap = skip)",
+    "queue-full": "as many runs as queue_limit allows waited behind the open one (overlap = queue)",
+    "paused": "it fell into a pause",
+    "excluded": "its day is excluded (exclude)",
+    "skip-next": "somebody had asked to pass over it (job skip-next)",
+}
+
+
+def excluded_words(exclude: Exclude | None, at: datetime) -> str:
+    """Return which of the excluded days a fire time lies on."""
+    if exclude is not None:
+        day = at.astimezone(ZoneInfo(exclude.timezone)).date()
+        for days in exclude.dates:
+            if days.first <= day <= days.last:
+                return f"its day is excluded (exclude: {write_days(days)}, {exclude.timezone})"
+    return REASONS["excluded"]
