@@ -18,7 +18,7 @@ _PASSING = frozenset(
 )
 
 
-def code_of(error: sqlite3.Error) -> int:
+def code_of(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """Return SQLite's primary result code, 0 when the error is the module's own."""
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & _PRIMARY
@@ -51,8 +51,11 @@ def sentence(error: sqlite3.Error, real: Path) -> str:
             return f"{real.name} cannot be written ({error}). Nothing is written until a restart"
 
 
-def opening(error: sqlite3.Error, real: Path) -> HorologError:
-    """Return what to raise when the log at `real` cannot be opened or read."""
+def opening(error: sqlite3.Error | UnicodeDecodeError, real: Path) -> HorologError:
+    """Return what to raise when the log at `real` cannot be opened or read.
+
+    What SQLite says of a damaged schema quotes it, and may be no text.
+    """
     match code_of(error):
         case sqlite3.SQLITE_NOTADB:
             return Unreachable(

@@ -48,7 +48,7 @@ class Reader:
                     yield db
                 finally:
                     self._give_back(db)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise faults.opening(error, self._real) from error
 
     def _borrowed(self) -> sqlite3.Connection:
@@ -117,11 +117,13 @@ class Reader:
         links = Links(after, trusted, self._codec)
         since = max(after, 1)
         with self.connection() as db:
-            until = rows.head(db)[0].position  # what is written meanwhile is not waited for
+            # What is written meanwhile is not waited for.
+            until = rows.head(db)[0].position if after else rows.end(db)
             while page := rows.linked_page(db, since, until, PAGE_EVENTS_MAX):
                 if not links.check(page, lambda digest: rows.has_content(db, digest)):
                     return links.report(None)
                 since = page[-1][0] + 1
+            links.end(until)
             return links.report(check_content(rows.contents(db)))
 
     def check_end(self) -> None:

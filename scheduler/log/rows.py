@@ -14,6 +14,7 @@ from scheduler.log.codec import Codec, Columns
 from scheduler.log.contract import Head
 from scheduler.log.retention import ERASED_NS
 from scheduler.model.content import Contents
+from scheduler.model.errors import Damaged
 
 _LAST = 2**63 - 1  # no position is behind it
 _PAGE = """
@@ -28,6 +29,10 @@ ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes,
   kept_until = CASE WHEN excluded.kept_until IS NOT NULL AND kept_until IS NOT NULL
     THEN max(excluded.kept_until, kept_until) END
 WHERE bytes IS NULL OR kept_until IS NOT NULL"""
+# Bytes that are kept for good and not there are told as none, which have another digest.
+_NEXT_CONTENT = """
+SELECT rowid, lower(hex(digest)), iif(bytes IS NULL AND kept_until IS NULL, x'', bytes)
+FROM content WHERE rowid > ? ORDER BY rowid LIMIT 1"""
 _LINKED_PAGE = """
 SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key, hash
 FROM log WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"""
@@ -53,6 +58,20 @@ def head(db: sqlite3.Connection) -> tuple[Head, int]:
         "SELECT position, hash, recorded_at FROM log ORDER BY position DESC LIMIT 1"
     ).fetchone()
     return (Head(0, FIRST), 0) if row is None else (Head(row[0], row[1]), row[2])
+
+
+def end(db: sqlite3.Connection) -> int:
+    """Return the last position that the table or its index of streams knows.
+
+    They differ when the end of one of them was cut off, which the chain cannot tell. The whole
+    index is read: 0.1 s for a million events.
+    """
+    row = db.execute(
+        "SELECT coalesce(max((SELECT max(position) FROM log),"
+        " (SELECT max(position) FROM log INDEXED BY sqlite_autoindex_log_1)), 0)"
+    ).fetchone()
+    last: int = row[0]
+    return last
 
 
 def hash_at(db: sqlite3.Connection, position: int) -> bytes | None:
@@ -121,18 +140,20 @@ def has_content(db: sqlite3.Connection, digest: str) -> bool:
     return row is not None
 
 
-def contents(db: sqlite3.Connection) -> Iterator[tuple[str, bytes | None]]:
-    """Yield all content, one at a time, holding no snapshot between two."""
+def contents(db: sqlite3.Connection) -> Iterator[tuple[str, object]]:
+    """Yield all content, one at a time, holding no snapshot between two.
+
+    Raises: Damaged, when the table is out of order.
+    """
     rowid = -_LAST
     while True:
-        row = db.execute(
-            "SELECT rowid, digest, bytes FROM content WHERE rowid > ? ORDER BY rowid LIMIT 1",
-            (rowid,),
-        ).fetchone()
+        row = db.execute(_NEXT_CONTENT, (rowid,)).fetchone()
         if row is None:
             return
+        if row[0] <= rowid:
+            raise Damaged("The log is damaged: its content is out of order")
         rowid = row[0]
-        yield row[1].hex(), row[2]
+        yield row[1], row[2]
 
 
 def content_state(db: sqlite3.Connection, digest: str) -> tuple[int | None, int | None] | None:

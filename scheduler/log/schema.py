@@ -213,5 +213,5 @@ def check_guards(db: sqlite3.Connection) -> None:
         )
 
 
-def _plain(sql: str) -> str:
-    return " ".join(sql.split())
+def _plain(sql: object) -> str:
+    return " ".join(str(sql).split())  # in a damaged file it may be bytes

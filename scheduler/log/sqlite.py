@@ -137,7 +137,7 @@ class SqliteLog:
             except BaseException:
                 db.close()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise faults.opening(error, self.path) from error
 
     def _tell(self) -> None:
@@ -184,13 +184,19 @@ class SqliteLog:
         limit: int = PAGE_EVENTS_MAX,
     ) -> list[Recorded]:
         """Return at most `limit` events with after < position <= until; of one stream if named."""
-        return self._codec.decode_rows(self._reader.page(after, until, stream, limit))
+        page = self._reader.page(after, until, stream, limit)
+        try:
+            return self._codec.decode_rows(page)
+        except (AttributeError, TypeError) as fault:
+            raise Damaged(f"The log is damaged: a column is of another kind ({fault})") from fault
 
     def follow(self, after: int) -> Iterator[Recorded]:
         """Yield every event past `after` up to the present head, in pages."""
         until = self.head().position
         while after < until:
             page = self.read(after=after, until=until)
+            if not page:
+                raise Damaged(f"The log is damaged: event {after + 1:,} is missing")
             yield from page
             after = page[-1].position
 

@@ -6,6 +6,7 @@ so a log written in part by a newer Horolog still verifies. The sentence of a fa
 advice begins; that is the command line's.
 """
 
+import struct
 from collections.abc import Callable, Iterable, Sequence
 
 from scheduler.log.admit import CLOCK_ACCEPTED, Row
@@ -38,6 +39,12 @@ class Links:
                 self._check(row, has_content)
         return self._fault is None
 
+    def end(self, until: int) -> None:
+        """Take note that there are no more rows, and that `until` was to be the last."""
+        if self._fault is None and self.head.position < until:
+            missing = self.head.position + 1
+            self._fail(missing, f"event {missing:,} is missing; the last should be {until:,}")
+
     def report(self, content_fault: str | None) -> Report:
         """Return what was found; the chain's fault comes before that of the content."""
         if self._fault is None and not self._anchored:
@@ -56,7 +63,7 @@ class Links:
         elif position != self.head.position + 1:
             missing = self.head.position + 1
             self._fail(missing, f"event {missing:,} is missing; the next is {position:,}")
-        elif link(self.head.hash, row[:9]) != found:
+        elif not self._follows(row):
             self._fail(position, f"event {position:,} does not follow from {position - 1:,} (hash)")
         elif recorded_ns < self._recorded_ns and row[3] != CLOCK_ACCEPTED:
             self._fail(position, f"event {position:,} was recorded before {position - 1:,}")
@@ -65,6 +72,12 @@ class Links:
         if self._fault is None:
             self.head = Head(position, found)
             self._recorded_ns = recorded_ns
+
+    def _follows(self, row: Row) -> bool:
+        try:
+            return link(self.head.hash, row[:9]) == row[9]
+        except (AttributeError, TypeError, struct.error):  # a column of another kind
+            return False
 
     def _anchor(self, position: int, found: bytes) -> None:
         if position != self._after:
@@ -87,9 +100,11 @@ class Links:
         self._fault = self._fault or (sentence, position)
 
 
-def check_content(contents: Iterable[tuple[str, bytes | None]]) -> str | None:
+def check_content(contents: Iterable[tuple[str, object]]) -> str | None:
     """Return a sentence on the first content whose bytes do not have its digest."""
     for digest, content in contents:
-        if content is not None and digest_of(content) != digest:
+        if content is None:
+            continue
+        if not isinstance(content, bytes) or digest_of(content) != digest:
             return f"content {digest:.12}… was changed: its bytes have another digest"
     return None

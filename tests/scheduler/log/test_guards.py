@@ -147,9 +147,16 @@ def test_content_does_not_change_under_its_digest(
 
 
 def test_content_may_be_erased(log: SqliteLog, plain: sqlite3.Connection) -> None:
-    plain.execute("UPDATE content SET bytes = NULL WHERE digest = ?", (DIGEST,))
+    plain.execute("UPDATE content SET bytes = NULL, kept_until = 0 WHERE digest = ?", (DIGEST,))
     assert log.content(DIGEST.hex()) is None
     assert log.verify().fault is None
+
+
+def test_content_that_is_gone_and_was_not_erased_is_a_fault(
+    log: SqliteLog, plain: sqlite3.Connection
+) -> None:
+    plain.execute("UPDATE content SET bytes = NULL WHERE digest = ?", (DIGEST,))
+    assert "its bytes have another digest" in str(log.verify().fault)
 
 
 # -- do the guards stand?
