@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -42,13 +42,15 @@ STOP_GRACE = timedelta(seconds=1)
 class Server:
     """A real server process."""
 
-    def __init__(self, arguments: Sequence[str], site: "Site") -> None:
+    def __init__(
+        self, arguments: Sequence[str], site: "Site", environment: Mapping[str, str]
+    ) -> None:
         self._said = site.folder / f"server-{len(site.servers)}.txt"
         with self._said.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
-                env={**os.environ, "CRASH_LEDGER": str(site.ledger_path)},
+                env={**os.environ, "CRASH_LEDGER": str(site.ledger_path), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -138,8 +140,8 @@ class Site:
         arguments = (str(self.file), str(self.hit_path), point, marker, str(count))
         return self._start("-m", "tests.crash.victim", *arguments)
 
-    def _start(self, *arguments: str) -> Server:
-        server = Server(arguments, self)
+    def _start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Server:
+        server = Server(arguments, self, environment or {})
         self.servers.append(server)
         return server
 
