@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Condition, Event
 
-from scheduler.log import faults, place, rows, schema
+from scheduler.log import faults, leftovers, place, rows, schema
 from scheduler.log.admit import Batch, prepare
 from scheduler.log.chain import FIRST
 from scheduler.log.codec import Codec
@@ -126,6 +126,7 @@ class SqliteLog:
             db = connect(schema.uri_of(self.path, mode="rw"))
             try:
                 schema.configure(db, schema.WRITER_PRAGMAS)
+                leftovers.make_durable(db, self.path)
                 self._writer = Writer(
                     db,
                     self.path,
@@ -247,12 +248,17 @@ class SqliteLog:
         return self._writing().health()
 
     def close(self) -> None:
-        """Write what is queued, then let go of the file; further requests are refused."""
+        """Write what is queued, then let go of the file; further requests are refused.
+
+        The last connection to close empties the write-ahead log and removes it; one that only reads
+        cannot. After a failed sync nothing is written, so there the readers go last.
+        """
+        closing: list[Reader | Writer] = [self._reader]
         if self._writer is not None:
             self._writer.stop()
-        self._reader.close()
-        if self._writer is not None:
-            self._writer.close()  # the last to close removes the write-ahead log; readers cannot
+            closing.insert(0 if self._writer.health().ended else 1, self._writer)
+        for part in closing:
+            part.close()
 
 
 def _fill(real: Path, connect: schema.Connect, now_ns: int, request: Request) -> None:

@@ -1,28 +1,34 @@
-"""One wish, asked by a command that owns the log meanwhile; the shim may lie under it.
+"""One wish, asked by a command that owns the log meanwhile; the shim lies under it.
 
-    python -m tests.power.asking LOG KEY NAME
+    python -m tests.power.asking LOG KEY
 
-Prints where the job's definition stands, once that is acknowledged.
+Prints how long the tape was when the wish was acknowledged.
 """
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
 
 from scheduler.model.commands import DefineJob
+from scheduler.model.errors import HorologError
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.schedules import Interval
 from tools.app import open_wishes
 from tools.settings import Settings
 
+FAILED = 3
+HOURLY = Definition(name="hourly", service="any.service", schedule=Interval(timedelta(hours=1)))
 
-def main(log: str, key: str, name: str) -> int:
-    schedule = Interval(timedelta(hours=1))
-    definition = Definition(name=name, service="any.service", schedule=schedule)
-    with open_wishes(Settings(db=Path(log))) as wishes:
-        wish = DefineJob(job=JobId(f"job-{name}"), definition=definition)
-        told = wishes.ask(wish, key=key, unchecked=True)
-        print(told.first, flush=True)
+
+def main(log: str, key: str) -> int:
+    try:
+        with open_wishes(Settings(db=Path(log))) as wishes:
+            wishes.ask(DefineJob(job=JobId("hourly"), definition=HOURLY), key=key, unchecked=True)
+            print(Path(os.environ["POWER_TAPE"]).stat().st_size, flush=True)
+    except HorologError as error:
+        print(error, file=sys.stderr)
+        return FAILED
     return 0
 
 

@@ -39,7 +39,12 @@ class Record(NamedTuple):
 
 def tape_of(path: Path) -> list[Record]:
     """Return what is on a tape, up to its last whole record."""
-    return list(_records(path.read_bytes()))
+    return records_in(path.read_bytes())
+
+
+def records_in(raw: bytes) -> list[Record]:
+    """Return the records of a tape, or of its beginning."""
+    return list(_records(raw))
 
 
 def _records(raw: bytes) -> Iterator[Record]:

@@ -25,9 +25,9 @@ class PoweredSite(Site):
         """
         self._tape_path.unlink(missing_ok=True)
         before = files_at(self.db)
-        program = ("-m", "tests.power.relaxed", str(self.file))
-        if not is_relaxed:
-            program = ("-c", SERVE, "--config", str(self.file), "serve")
+        program = ["-c", SERVE, "--config", str(self.file), "serve"]
+        if is_relaxed:
+            program = ["-m", "tests.power.relaxed", str(self.file)]
         server = self._start(
             *program, environment=environment(self._library, self.db, self._tape_path, cut=call)
         )

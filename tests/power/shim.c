@@ -12,6 +12,7 @@
  *   POWER_FILES  the beginning of the watched paths, as "/folder/name"; what lies deeper is not
  *   POWER_TAPE   where the tape is
  *   POWER_CUT    the number of the call at which the process dies, 0 for none
+ *   POWER_FAIL   which call fails, once: "3 S 5" is the third sync, with errno 5
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -98,6 +99,8 @@ __attribute__((constructor)) static void begin(void)
     }
     if (getenv("POWER_CUT") != NULL)
         cut_at = atol(getenv("POWER_CUT"));
+    if ((path = getenv("POWER_FAIL")) != NULL)
+        sscanf(path, "%ld %15s %ld", &fail_at, fail_kinds, &failing_errno);
     if ((path = getenv("POWER_TAPE")) != NULL)
         tape = real_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }

@@ -17,6 +17,7 @@ import pytest
 from scheduler.model import events as e
 from tests.crash.asker import Asker
 from tests.crash.chance import Chance
+from tests.crash.checker import acknowledgement_faults
 from tests.crash.drain import drained
 from tests.crash.load import JOBS, Wanderer
 from tests.power.powered import PoweredSite
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.power
 
 CUTS = int(os.environ.get("HOROLOG_CUTS", "50"))
 CUTS_PER_LOG = 10
-RELAXED_CUTS_MAX = 12
+RELAXED_CUTS = 5
 A_FIFTH = 0.2
 STARTING_CALLS = 60  # to the disk, more or less, until a server is ready
 CALLS_MAX = 600  # two or three seconds of load
@@ -86,7 +87,10 @@ def test_a_log_that_is_not_synced_at_each_commit_loses_what_was_acknowledged(
 ) -> None:
     """The same cuts, so that the test above is known to be able to fail."""
     chance = Chance("relaxed")
-    with wandering(site, "relaxed"), pytest.raises(AssertionError, match="told .* the log has"):
-        for number in range(RELAXED_CUTS_MAX):
+    lost = None
+    with wandering(site, "relaxed"):
+        for number in range(RELAXED_CUTS):
             site.cut(somewhere(chance), f"relaxed/{number}", is_relaxed=True)
-            site.check(is_drained=False)
+            lost = lost or next(acknowledgement_faults(site.recorded(), site.lines()), None)
+    assert lost is not None, "nothing was lost, so these cuts prove nothing"
+    print(lost)
