@@ -22,6 +22,7 @@ from projections.checkpoints import Checkpoint, Fold
 from projections.contract import Projection
 from scheduler.executor.derived import ViewsFile
 from scheduler.log.contract import Log
+from scheduler.log.faults import RAISED
 from scheduler.model.errors import HorologError, NotFound, StorageFailed, ViewsRenewed
 from scheduler.model.limits import (
     GATHER_PAUSE,
@@ -77,7 +78,7 @@ class Projector:
         try:
             while self._page(until):
                 pass
-        except sqlite3.Error as error:
+        except RAISED as error:
             raise StorageFailed(
                 f"The views cannot be written ({error}); the log is not touched by this",
                 in_doubt=False,
@@ -96,7 +97,7 @@ class Projector:
                     continue
                 count = self._page(None)
                 self.failure = None
-            except (sqlite3.Error, StorageFailed) as error:  # a full disk, say: it may pass
+            except (*RAISED, StorageFailed) as error:  # a full disk, say: it may pass
                 self._fail(error)
                 stop.wait(VIEWS_RETRY_PAUSE.total_seconds())
                 continue

@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Event, Lock, RLock
 from typing import Final
 
-from scheduler.log.faults import code_of
+from scheduler.log.faults import RAISED, code_of
 from scheduler.log.schema import connect, uri_of
 from scheduler.model.errors import Conflict, Unreachable, ViewsRenewed
 
@@ -84,7 +84,7 @@ class ViewsFile:
             ) from None
         try:
             return cls(path, identity, lock_fd)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *RAISED) as error:
             _let_go(lock_path, lock_fd)
             raise Unreachable(f"The views at {path} cannot be opened ({error})") from None
         except BaseException:
@@ -105,7 +105,7 @@ class ViewsFile:
         path = views_path(log_path)
         try:
             return _reader(path)
-        except sqlite3.Error as error:
+        except RAISED as error:
             raise Unreachable(f"The views at {path} cannot be read ({error})") from None
 
     # -- using it
@@ -182,6 +182,9 @@ class ViewsFile:
                 if not is_damage(error):
                     connection.close()
                     raise
+            except BaseException:
+                connection.close()
+                raise
             connection.close()
             self._delete()
             self.renewals += 1

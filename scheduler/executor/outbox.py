@@ -2,15 +2,20 @@
 
 Requests are settled in the order they were sent. When one fails, the fold holds what never
 happened, and every later request fails behind it; once all are settled the log is read again, and
-outcomes whose record was lost are recorded anew. A full disk is tried again after a pause; a wish
-that cannot be stored (too large, a key of another) costs nobody else anything. After a fault that
-leaves the file in doubt, nothing is sent any more until a restart.
+outcomes whose record was lost are recorded anew. A full disk is probed after a pause, again and
+again, and nothing is decided before it takes something: so the fault is told for as long as it
+lasts and no longer. A wish that cannot be stored (too large, a key of another) costs nobody else
+anything. After a fault that leaves the file in doubt, nothing is sent any more until a restart.
 """
+
+from collections.abc import Callable
+from concurrent.futures import Future
 
 from scheduler.executor.clock import Clock
 from scheduler.executor.handle import Handle
 from scheduler.executor.messages import Settled
 from scheduler.model.errors import (
+    HorologError,
     KeyReused,
     Outpaced,
     Refused,
@@ -19,13 +24,14 @@ from scheduler.model.errors import (
     VersionConflict,
 )
 from scheduler.model.invocations import Outcome
-from scheduler.model.limits import REQUESTS_IN_FLIGHT_MAX, STORAGE_RETRY
+from scheduler.model.limits import IDLE_WAIT, REQUESTS_IN_FLIGHT_MAX, STORAGE_RETRY
 
 
 class Outbox:
     """Counts what is sent and settled, and keeps outcomes until they are durable."""
 
-    def __init__(self, handle: Handle, clock: Clock) -> None:
+    def __init__(self, handle: Handle, clock: Clock, wake: Callable[[], None]) -> None:
+        """Begin with nothing in flight; `wake` is called from any thread when there is news."""
         self.is_void = False  # a request failed: the fold does not hold
         self.is_halted = False  # for good
         self.fault: str | None = None
@@ -36,6 +42,9 @@ class Outbox:
         self._unsent: list[Outcome] = []
         self._sent: list[tuple[int, list[Outcome]]] = []  # by the request that records them
         self._retry_at_ns = 0
+        self._wake = wake
+        self._probe: Future[None] | None = None
+        self.refusal: HorologError | None = None  # of the last probe: nobody need wait for another
 
     @property
     def in_flight(self) -> int:
@@ -73,12 +82,23 @@ class Outbox:
             while self._sent and self._sent[0][0] <= self._durable:
                 del self._sent[0]
 
+    def look(self) -> None:
+        """Halt when the log says that nothing is written any more, whoever it was that failed."""
+        ended = self._handle.log.ended
+        if ended is not None and not self.is_halted:
+            self.is_halted = True
+            self.fault = str(ended)
+
     def _fail(self, error: BaseException) -> None:
         was_void, self.is_void = self.is_void, True
         if isinstance(error, Refused | KeyReused) and not self._carried_outcomes():
             return  # a wish could not be stored: that is between it and who asked
         if isinstance(error, Outpaced) and not isinstance(error, StaleEpoch) and was_void:
             return  # what it was decided on had failed before it
+        self._blame(error)
+
+    def _blame(self, error: BaseException) -> None:
+        """Tell the fault, and pause or halt."""
         self._retry_at_ns = self._clock.monotonic_ns() + int(STORAGE_RETRY.total_seconds() * 1e9)
         self.fault = str(error)
         if isinstance(error, StorageFailed):
@@ -91,16 +111,35 @@ class Outbox:
         return any(number == self._settled for number, _ in self._sent)
 
     def retry_s(self) -> float:
-        """Return how many seconds the pause before the next try still lasts."""
+        """Return how many seconds there is nothing to do but wait for the disk."""
+        if self._probe is not None and not self._probe.done():
+            return IDLE_WAIT.total_seconds()
         return max((self._retry_at_ns - self._clock.monotonic_ns()) / 1e9, 0.0)
 
     def mend(self) -> list[Outcome] | None:
-        """Read the log again when it is time; return outcomes to record anew, else None."""
+        """Read the log again when it takes something; return outcomes to record anew, else None."""
         if not self.is_void or self.is_halted or self.in_flight or self.retry_s() > 0:
+            return None
+        if self.fault is not None and not self._takes_something():
             return None
         lost = [outcome for _, outcomes in self._sent for outcome in outcomes] + self._unsent
         self._sent, self._unsent = [], []
         self._handle.refold()
         self._durable = self._settled
         self.is_void = False
+        self.fault = self.refusal = None
         return lost
+
+    def _takes_something(self) -> bool:
+        """Return whether a probe has succeeded; send one when there is none."""
+        if self._probe is None:
+            self._probe = self._handle.log.probe()
+            self._probe.add_done_callback(lambda _: self._wake())
+        if not self._probe.done():
+            return False
+        error, self._probe = self._probe.exception(), None
+        if error is None:
+            return True
+        self._blame(error)
+        self.refusal = error if isinstance(error, HorologError) else None
+        return False

@@ -21,6 +21,7 @@ from scheduler.executor.clock import Clock
 from scheduler.executor.derived import ViewsFile
 from scheduler.executor.handle import Handle
 from scheduler.log.contract import Log
+from scheduler.log.faults import RAISED
 from scheduler.model.errors import HorologError
 from scheduler.model.jobs import JobId, RunId
 from scheduler.model.limits import SNAPSHOT_EVENTS, SNAPSHOT_EVERY, SNAPSHOT_PATIENCE
@@ -124,7 +125,16 @@ class Snapshots:
     # -- reading
 
     def load(self) -> Timetable | None:
-        """Return the newest timetable that fits the log and this code; None when there is none."""
+        """Return the newest timetable that fits the log and this code; None when there is none.
+
+        One that cannot be read is none: the log has it all.
+        """
+        try:
+            return self._newest()
+        except (HorologError, msgspec.MsgspecError, *RAISED):
+            return None
+
+    def _newest(self) -> Timetable | None:
         with self._views.transaction() as connection:
             for statement in TABLES.split(";"):
                 connection.execute(statement)
@@ -157,10 +167,14 @@ class Snapshots:
 
     def close(self, handle: Handle) -> None:
         """Take a last snapshot, when all is settled."""
-        if self._thread is not None:
-            self._thread.join()
+        self.join()
         if handle.timetable.position > self._position:
             self._keep(self._take(handle), handle, patience_s=0.0)  # what is not durable never was
+
+    def join(self) -> None:
+        """Wait for the snapshot that is being written, if there is one."""
+        if self._thread is not None:
+            self._thread.join()
 
     def _take(self, handle: Handle) -> Picture:
         timetable = handle.timetable
@@ -196,7 +210,7 @@ class Snapshots:
             return
         try:
             self._write(picture)
-        except (HorologError, sqlite3.Error):  # a full disk, a renewed file: the next one is whole
+        except (HorologError, *RAISED):  # a full disk, a renewed file: the next one is whole
             self._is_whole = [False] * GENERATIONS
 
     def _write(self, picture: Picture) -> None:

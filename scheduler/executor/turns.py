@@ -65,7 +65,7 @@ class Turns:
         self._on_idle = on_idle
         self._mailbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._dispatch = Dispatch(invoke, clock, handle.log, self._report, self._wish)
-        self._outbox = Outbox(handle, clock)
+        self._outbox = Outbox(handle, clock, lambda: self._mailbox.put(Woken()))
         self._watch = ClockWatch(clock)
         self._allowed: list[Fact] = []  # durable, to be carried out
         self._outcomes: list[Outcome] = []  # to be recorded
@@ -94,6 +94,7 @@ class Turns:
         self._heartbeat_at = self._clock.now()
         self._heartbeat_ns = self._clock.monotonic_ns()
         self._outcomes += self._dispatch.overdue()
+        self._outbox.look()
         if (lost := self._outbox.mend()) is not None:
             self._outcomes = lost + self._outcomes
             self._has_more = True
@@ -107,6 +108,8 @@ class Turns:
                 self._outbox.flush()
         elif self._outbox.is_halted:
             self._halt()
+        elif (refusal := self._outbox.refusal) is not None:
+            self._refuse_people(refusal)
         self._on_idle(self.handle)
 
     def _decide(self) -> None:

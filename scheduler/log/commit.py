@@ -27,6 +27,7 @@ from scheduler.log.admit import Batch, Prepared
 from scheduler.log.codec import Codec
 from scheduler.log.contract import Appended, Nanoseconds
 from scheduler.log.retention import Step, Upkeep
+from scheduler.log.schema import FORMAT
 from scheduler.model.errors import HorologError, Outpaced, StaleEpoch, StorageFailed
 from scheduler.model.limits import STREAMS_KEPT_MAX
 
@@ -46,7 +47,13 @@ class Purge(NamedTuple):
     future: Future[int]
 
 
-Waiting = Append | Purge
+class Probe(NamedTuple):
+    """Someone who waits to learn whether anything can be written."""
+
+    future: Future[None]
+
+
+Waiting = Append | Purge | Probe
 Settle = Callable[[], None]  # gives one request its answer
 
 
@@ -108,6 +115,14 @@ class Committer:
             except sqlite3.IntegrityError:
                 return self._attempt(waiting, look_up=True)
 
+    def probe(self) -> None:
+        """Write a page as it is, in a transaction of its own.
+
+        Raises: as `commit`.
+        """
+        with self._explaining(), self._transaction():
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+
     def purge(self, now_ns: int) -> Step[int]:
         """Remove some content whose time is over, in a transaction of its own; return what went.
 
@@ -128,7 +143,7 @@ class Committer:
             raise again(self.ended)
         try:
             yield
-        except sqlite3.Error as error:
+        except faults.RAISED as error:
             self._versions.clear()
             failure = StorageFailed(faults.sentence(error, self._real), in_doubt=False)
             if not faults.is_passing(error):
@@ -184,7 +199,7 @@ class Committer:
     def _finish(self) -> None:
         try:
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except faults.RAISED as error:
             self._roll_back()
             if faults.code_of(error) == sqlite3.SQLITE_FULL:
                 raise  # the commit's own frame was not written: nothing is in doubt
@@ -196,7 +211,7 @@ class Committer:
             return
         try:
             self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
+        except faults.RAISED as error:
             self.ended = StorageFailed(faults.sentence(error, self._real), in_doubt=True)
             raise self.ended from error
 

@@ -27,6 +27,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from scheduler.model.content import Contents
+from scheduler.model.errors import HorologError
 from scheduler.model.events import AnyEvent
 from scheduler.model.limits import OUTPUT_KEPT, OUTPUT_KEPT_BYTES, PAGE_EVENTS_MAX
 
@@ -135,6 +136,15 @@ class Log(Protocol):
         the commit; they must neither append nor wait. A future cancelled before its request is
         taken up leaves nothing behind.
         """
+        ...
+
+    def probe(self) -> Future[None]:
+        """Commit nothing, to learn whether anything can be: the future ends as `submit`'s does."""
+        ...
+
+    @property
+    def ended(self) -> HorologError | None:
+        """Why nothing is written any more until a restart; None while writing goes on."""
         ...
 
     def append(self, request: Request) -> Appended:

@@ -1,10 +1,17 @@
-"""What SQLite's errors mean for a log: which pass, which end all writing, what to tell people."""
+"""What SQLite's errors mean for a log: which pass, which end all writing, what to tell people.
+
+Python's module has an error of its own for nearly all of them. When memory is short it raises a
+MemoryError, and when a message quotes bytes of a damaged schema, a UnicodeDecodeError.
+"""
 
 import shutil
 import sqlite3
 from pathlib import Path
 
 from scheduler.model.errors import Damaged, HorologError, StorageFailed, Unreachable
+
+Raised = sqlite3.Error | MemoryError | UnicodeDecodeError
+RAISED = (sqlite3.Error, MemoryError, UnicodeDecodeError)
 
 _PRIMARY = 0xFF  # the low byte of an extended code names its family
 _PASSING = frozenset(
@@ -18,18 +25,20 @@ _PASSING = frozenset(
 )
 
 
-def code_of(error: sqlite3.Error | UnicodeDecodeError) -> int:
+def code_of(error: Raised) -> int:
     """Return SQLite's primary result code, 0 when the error is the module's own."""
+    if isinstance(error, MemoryError):
+        return sqlite3.SQLITE_NOMEM
     code: int = getattr(error, "sqlite_errorcode", 0)
     return code & _PRIMARY
 
 
-def is_passing(error: sqlite3.Error) -> bool:
+def is_passing(error: Raised) -> bool:
     """Return whether writing may be tried again: nothing was written, and the file is sound."""
     return code_of(error) in _PASSING
 
 
-def sentence(error: sqlite3.Error, real: Path) -> str:
+def sentence(error: Raised, real: Path) -> str:
     """Return what happened to the log at `real`, for a person."""
     match code_of(error):
         case sqlite3.SQLITE_FULL:
@@ -51,11 +60,8 @@ def sentence(error: sqlite3.Error, real: Path) -> str:
             return f"{real.name} cannot be written ({error}). Nothing is written until a restart"
 
 
-def opening(error: sqlite3.Error | UnicodeDecodeError, real: Path) -> HorologError:
-    """Return what to raise when the log at `real` cannot be opened or read.
-
-    What SQLite says of a damaged schema quotes it, and may be no text.
-    """
+def opening(error: Raised, real: Path) -> HorologError:
+    """Return what to raise when the log at `real` cannot be opened or read."""
     match code_of(error):
         case sqlite3.SQLITE_NOTADB:
             return Unreachable(
@@ -74,5 +80,7 @@ def opening(error: sqlite3.Error | UnicodeDecodeError, real: Path) -> HorologErr
             )
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return Unreachable(f"Another program has kept {real.name} locked. Close it")
+        case sqlite3.SQLITE_NOMEM:
+            return StorageFailed(f"There is not enough memory to read {real.name}", in_doubt=False)
         case _:
             return StorageFailed(f"{real.name} cannot be read ({error})", in_doubt=False)

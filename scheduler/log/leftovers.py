@@ -31,7 +31,7 @@ FRAME_SALT = slice(8, 16)
 def make_durable(db: sqlite3.Connection, real: Path) -> None:
     """Write the frames in the write-ahead log of `real` once more, and sync them and its name.
 
-    Raises: StorageFailed, sqlite3.Error.
+    Raises: StorageFailed, and what `faults.RAISED` names.
     """
     try:
         descriptor = os.open(f"{real}-wal", os.O_RDWR | os.O_CLOEXEC)

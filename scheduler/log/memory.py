@@ -51,6 +51,7 @@ class MemoryLog:
         self._keys: dict[str, KeyUse] = {}
         self._grown = Condition()
         self._closed = False
+        self.ended: HorologError | None = None  # memory does not fail; tests may say it did
 
     @property
     def identity(self) -> str:
@@ -69,6 +70,12 @@ class MemoryLog:
             future.set_exception(refusal)
         else:
             future.set_result(appended)
+        return future
+
+    def probe(self) -> Future[None]:
+        """Find that all is well; the future returned has resolved."""
+        future: Future[None] = Future()
+        future.set_result(None)
         return future
 
     def append(self, request: Request) -> Appended:

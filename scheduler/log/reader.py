@@ -48,7 +48,7 @@ class Reader:
                     yield db
                 finally:
                     self._give_back(db)
-            except (sqlite3.Error, UnicodeDecodeError) as error:
+            except faults.RAISED as error:
                 raise faults.opening(error, self._real) from error
 
     def _borrowed(self) -> sqlite3.Connection:

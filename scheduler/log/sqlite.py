@@ -7,7 +7,6 @@ beside the file, and every commit checks that nobody else was there.
 """
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -17,7 +16,7 @@ from scheduler.log import faults, leftovers, place, rows, schema
 from scheduler.log.admit import Batch, prepare
 from scheduler.log.chain import FIRST
 from scheduler.log.codec import Codec
-from scheduler.log.commit import Append, Purge
+from scheduler.log.commit import Append, Probe, Purge
 from scheduler.log.contract import (
     Appended,
     ContentState,
@@ -32,7 +31,7 @@ from scheduler.log.contract import (
 )
 from scheduler.log.reader import Reader
 from scheduler.log.writer import Health, Writer
-from scheduler.model.errors import Conflict, Damaged, Refused, Unreachable
+from scheduler.model.errors import Conflict, Damaged, HorologError, Refused, Unreachable
 from scheduler.model.events import LogCreated
 from scheduler.model.limits import PAGE_EVENTS_MAX
 from scheduler.model.streams import SYSTEM
@@ -138,7 +137,7 @@ class SqliteLog:
             except BaseException:
                 db.close()
                 raise
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except faults.RAISED as error:
             raise faults.opening(error, self.path) from error
 
     def _tell(self) -> None:
@@ -158,6 +157,17 @@ class SqliteLog:
         except Refused as refusal:
             future.set_exception(refusal)
         return future
+
+    def probe(self) -> Future[None]:
+        """Commit nothing, to learn whether anything can be."""
+        future: Future[None] = Future()
+        self._writing().put(Probe(future))
+        return future
+
+    @property
+    def ended(self) -> HorologError | None:
+        """Why nothing is written any more until a restart; None while writing goes on."""
+        return None if self._writer is None else self._writer.ended
 
     def append(self, request: Request) -> Appended:
         """Submit, and wait until it is durable."""
@@ -276,7 +286,7 @@ def _fill(real: Path, connect: schema.Connect, now_ns: int, request: Request) ->
             db.execute("COMMIT")
         finally:
             db.close()
-    except sqlite3.Error as error:
+    except faults.RAISED as error:
         raise faults.opening(error, real) from error
 
 

@@ -38,7 +38,7 @@ class Wal:
     def checkpoint(self) -> None:
         """Copy frames into the file when enough of them were written since the last time.
 
-        Raises: sqlite3.Error.
+        Raises: what `faults.RAISED` names.
         """
         if self._pending_bytes < CHECKPOINT_BYTES:
             return
@@ -57,7 +57,7 @@ class Wal:
     def empty(self) -> None:
         """Copy all frames and truncate the write-ahead log, unless a reader needs it just now.
 
-        Raises: sqlite3.Error.
+        Raises: what `faults.RAISED` names.
         """
         self._db.execute("PRAGMA busy_timeout = 0")  # a request may come: wait for no reader
         try:

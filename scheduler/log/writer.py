@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from scheduler.log import faults
 from scheduler.log.codec import Codec
-from scheduler.log.commit import Append, Committer, Purge, Waiting, again
+from scheduler.log.commit import Append, Committer, Probe, Purge, Waiting, again
 from scheduler.log.contract import Head, Nanoseconds, Retention
 from scheduler.log.retention import Upkeep
 from scheduler.log.wal import Wal
@@ -78,6 +78,11 @@ class Writer:
     def head(self) -> Head:
         """The last position committed by this writer, and its hash."""
         return self._committer.head
+
+    @property
+    def ended(self) -> HorologError | None:
+        """Why nothing is written until a restart."""
+        return self._committer.ended
 
     def health(self) -> Health:
         """Return how the writer does."""
@@ -154,7 +159,10 @@ class Writer:
     def _write(self, batch: list[Waiting]) -> None:
         running = [request for request in batch if request.future.set_running_or_notify_cancel()]
         self._asked += [request for request in running if isinstance(request, Purge)]
+        probes = [request for request in running if isinstance(request, Probe)]
         wanted = [request for request in running if isinstance(request, Append)]
+        if probes:
+            self._probe(probes)
         if not wanted:
             return
         try:
@@ -167,6 +175,17 @@ class Writer:
         for settle in settles:
             settle()
         self._grown()
+
+    def _probe(self, probes: Sequence[Probe]) -> None:
+        try:
+            self._committer.probe()
+        except Exception as fault:  # noqa: BLE001  # as in `_write`
+            self._fail(probes, fault)
+            return
+        self._failure = None
+        self._wal.wrote(0, 0)
+        for probe in probes:
+            probe.future.set_result(None)
 
     def _fail(self, requests: Sequence[Waiting], fault: Exception) -> None:
         if not isinstance(fault, HorologError):  # a defect of ours: the file's state is unknown
@@ -188,7 +207,7 @@ class Writer:
                 self._wal.checkpoint()
             elif self._wal.has_frames:
                 self._wal.empty()
-        except sqlite3.Error as error:
+        except faults.RAISED as error:
             if faults.is_passing(error):
                 self._wal.fell_behind()
             else:

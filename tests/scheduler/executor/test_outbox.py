@@ -9,6 +9,7 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import HorologError, KeyReused, StaleEpoch, StorageFailed, Unreachable
 from scheduler.model.jobs import JobId
+from scheduler.model.limits import STORAGE_RETRY
 from scheduler.model.streams import SYSTEM
 from tests.facts import (
     JOB,
@@ -72,6 +73,46 @@ def test_the_disk_is_tried_again_only_after_a_pause() -> None:
     rig.clock.advance(timedelta(seconds=1))
     rig.turn(2)
     assert before < rig.log.submitted
+
+
+def test_a_fault_is_told_until_the_disk_takes_something_again_though_nothing_is_due() -> None:
+    rig = Rig()
+    rig.log.failure = FULL
+    with pytest.raises(StorageFailed):
+        rig.ask(c.PauseSystem()).result(0)
+    for _ in range(3):
+        rig.clock.advance(STORAGE_RETRY)
+        rig.turn()
+        assert "Disk full: 0 bytes free" == rig.executor.status().fault
+    rig.log.failure = None
+    position = rig.log.head().position
+    rig.clock.advance(STORAGE_RETRY)
+    rig.turn()
+    assert rig.executor.status().fault is None
+    assert position == rig.log.head().position
+
+
+def test_nobody_waits_for_a_disk_that_is_known_to_be_full() -> None:
+    rig = Rig()
+    rig.log.failure = FULL
+    rig.ask(c.PauseSystem())
+    rig.clock.advance(STORAGE_RETRY)
+    rig.turn()
+    answer = rig.executor.ask(c.PauseSystem(), meta=ME)
+    rig.turn(1)
+    with pytest.raises(StorageFailed, match="Disk full"):
+        answer.result(0)
+
+
+def test_an_end_of_writing_that_no_request_met_is_told_and_halts() -> None:
+    """A checkpoint or a purge has failed, say."""
+    rig = Rig(invoke=FakeInvoke(never))
+    rig.define(EVERY_5)
+    rig.log.ended = StorageFailed("fsync failed", in_doubt=False)
+    rig.until("10:05")
+    assert "fsync failed" == rig.executor.status().fault
+    assert [] == rig.invoke.calls
+    assert 1 == rig.invoke.closed
 
 
 def test_an_outcome_whose_record_was_lost_is_recorded_anew() -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from scheduler.model import commands as c
 from scheduler.model.errors import StorageFailed
+from scheduler.model.limits import STORAGE_RETRY
 from tests.facts import at
 from tests.scheduler.executor.rig import MOMENT, Rig
 
@@ -37,7 +38,7 @@ def test_a_full_disk_is_known_since_the_last_turn_that_could_decide() -> None:
     assert "Disk full" == status.fault
     assert timedelta(0) <= status.decided_at - before <= 6 * MOMENT
     rig.log.failure = None
-    rig.ask(c.PauseSystem())
+    rig.clock.advance(STORAGE_RETRY)
     rig.turn()
     assert rig.clock.now() - MOMENT == rig.executor.status().decided_at
 

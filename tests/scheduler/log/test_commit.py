@@ -148,6 +148,50 @@ def test_reading_goes_on_when_writing_has_ended(log: SqliteLog, seam: Seam) -> N
     assert log.verify().fault is None
 
 
+def test_a_probe_writes_and_stores_nothing(log: SqliteLog) -> None:
+    def size() -> int:
+        return Path(f"{log.path}-wal").stat().st_size
+
+    head, before = log.head(), size()
+    log.probe().result()
+    assert (head, True) == (log.head(), before < size())
+    assert log.verify().fault is None
+
+
+@pytest.mark.parametrize("fault", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY])
+def test_a_probe_tells_whether_anything_can_be_written(
+    log: SqliteLog, seam: Seam, fault: int
+) -> None:
+    seam.fail("BEGIN", fault)
+    assert not failure_of(log.submit(one("fire/a"))).in_doubt
+    assert isinstance(log.probe().exception(), StorageFailed)
+    assert (True, None) == (log.health().failure is not None, log.ended)
+    seam.mend()
+    assert log.probe().exception() is None
+    assert log.health().failure is None
+    assert Appended(2, 2) == log.append(one("fire/a"))
+
+
+def test_a_probe_whose_sync_fails_ends_all_writing(log: SqliteLog, seam: Seam) -> None:
+    seam.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC)
+    assert isinstance(log.probe().exception(), StorageFailed)
+    assert log.ended is not None
+    seam.mend()
+    failure_of(log.submit(one("fire/a")))
+
+
+def test_memory_that_is_short_passes(log: SqliteLog, seam: Seam) -> None:
+    def act() -> None:
+        raise MemoryError
+
+    seam.at["INSERT INTO log"] = act
+    failure = failure_of(log.submit(one("fire/a")))
+    assert "not enough memory to write" in str(failure)
+    assert not failure.in_doubt
+    seam.mend()
+    assert Appended(2, 2) == log.append(one("fire/a"))
+
+
 def test_an_erasure_fails_with_its_batch(log: SqliteLog, seam: Seam) -> None:
     log.append(logged("fire/a", b"secret"))
     seam.fail("COMMIT", sqlite3.SQLITE_FULL)
