@@ -2,12 +2,20 @@
 
 from pathlib import Path
 from signal import SIGKILL
+from typing import NamedTuple
 
 from tests.crash.ledger import Acknowledged
 from tests.crash.site import SERVE, Site
 from tests.crash.waiting import until
-from tests.power.disk import Disk, Record, files_at, put_back, tape_of
+from tests.power.disk import Disk, Files, Record, files_at, put_back, tape_of
 from tests.power.shim import environment
+
+
+class Cut(NamedTuple):
+    """A disk before a server had it, and what it did until the power went."""
+
+    before: Files
+    tape: list[Record]
 
 
 class PoweredSite(Site):
@@ -18,10 +26,10 @@ class PoweredSite(Site):
         self._library = library
         self._tape_path = folder / "tape"
 
-    def cut(self, call: int, seed: str, *, is_relaxed: bool = False) -> list[Record]:
-        """Serve until the given call to the disk, cut the power there, and look at the disk anew.
+    def cut(self, call: int, *, is_relaxed: bool = False) -> Cut:
+        """Serve until the given call to the disk, and cut the power there.
 
-        `is_relaxed`: the server does not sync its commits. Returns what it did to the disk.
+        `is_relaxed`: the server does not sync its commits.
         """
         self._tape_path.unlink(missing_ok=True)
         before = files_at(self.db)
@@ -33,9 +41,11 @@ class PoweredSite(Site):
         )
         until(lambda: server.process.poll() is not None, f"call {call}:\n{server.said()}")
         assert -SIGKILL == server.ended(), server.said()
-        tape = tape_of(self._tape_path)
-        put_back(self.db, Disk(before, seed).play(tape).after_cut())
-        return tape
+        return Cut(before, tape_of(self._tape_path))
+
+    def find(self, cut: Cut, seed: str) -> None:
+        """Have the disk be as it may be found after a cut, by the choices of a seed."""
+        put_back(self.db, Disk(cut.before, seed).play(cut.tape).after_cut())
 
     def acknowledged(self) -> list[Acknowledged]:
         return [line for line in self.lines() if isinstance(line, Acknowledged)]
