@@ -60,6 +60,20 @@ def _records(raw: bytes) -> Iterator[Record]:
         yield Record(kind.decode(), name, inode, offset, raw[data_at:at])
 
 
+def is_call(record: Record) -> bool:
+    """Return whether the shim counts this: all but opening what is there."""
+    return record.kind != "E"
+
+
+def written_after_a_failed_sync(log_path: Path, tape: Sequence[Record]) -> list[Record]:
+    """Return what was done to a log after a sync of it had failed; nothing may be."""
+    names = {log_path.name, f"{log_path.name}-wal"}
+    inodes = {one.inode for one in tape if one.name in names and one.kind in {"C", "E"}}
+    failed = [at for at, one in enumerate(tape) if one.kind == "F" and one.inode in inodes]
+    after = tape[failed[0] + 1 :] if failed else []
+    return [one for one in after if is_call(one) and (one.inode in inodes or one.name in names)]
+
+
 class Write(NamedTuple):
     """Bytes on their way to the disk."""
 

@@ -4,6 +4,7 @@ A machine without a C compiler, or on which the shim does not see what SQLite do
 that says so: without it nothing is tested here, and that must not look like a success.
 """
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -46,3 +47,30 @@ def environment(library: Path, log_path: Path, tape_path: Path, *, cut: int = 0)
         "POWER_TAPE": str(tape_path),
         "POWER_CUT": str(cut),
     }
+
+
+class Control:
+    """The shim under this very process, told what to do meanwhile."""
+
+    def __init__(self) -> None:
+        self._shim = ctypes.CDLL(None)  # what is preloaded is found among the process's own names
+
+    def watch(self, log_path: Path, tape_path: Path) -> None:
+        """Watch the files of another log, keep another tape, and count anew."""
+        self._shim.power_watch(os.fsencode(log_path), os.fsencode(tape_path))
+
+    def fail(self, nth: int, kinds: str, error: int) -> None:
+        """Have the nth call of these kinds fail, once."""
+        self._shim.power_fail(ctypes.c_long(nth), kinds.encode(), ctypes.c_long(error))
+
+    def fails(self) -> int:
+        """Return how many calls have failed since."""
+        return int(self._shim.power_fails())
+
+    def calls(self) -> int:
+        """Return how many calls there were."""
+        return int(self._shim.power_calls())
+
+    def room(self, size: int | None) -> None:
+        """Let the files grow by so many bytes and no more."""
+        self._shim.power_room(ctypes.c_longlong(-1 if size is None else size))

@@ -12,7 +12,15 @@ import pytest
 
 from scheduler.log.sqlite import SqliteLog
 from tests.power.asking import FAILED
-from tests.power.disk import Disk, Record, files_at, put_back, records_in
+from tests.power.disk import (
+    Disk,
+    Record,
+    files_at,
+    is_call,
+    put_back,
+    records_in,
+    written_after_a_failed_sync,
+)
 from tests.power.shim import environment
 from tools import app
 
@@ -59,25 +67,11 @@ class Machine:
                 assert log.find(KEY) is not None, f"what was acknowledged is gone (fate {fate})"
 
 
-def is_call(record: Record) -> bool:
-    """Return whether the shim counts this: all but opening what is there."""
-    return record.kind != "E"
-
-
 def commit_of(tape: list[Record]) -> int:
     """Return where the sync of the first commit stands: the second one of the write-ahead log."""
     [wal] = {record.inode for record in tape if (record.kind, record.name) == ("C", WAL)}
     synced = [at for at, record in enumerate(tape) if (record.kind, record.inode) == ("S", wal)]
     return synced[1]
-
-
-def written_after_a_failed_sync(tape: list[Record]) -> list[Record]:
-    """Return what was done to the log after a sync of it had failed."""
-    names = {WAL, "horolog.db"}
-    inodes = {one.inode for one in tape if one.name in names and one.kind in {"C", "E"}}
-    failed = [at for at, one in enumerate(tape) if one.kind == "F" and one.inode in inodes]
-    after = tape[failed[0] + 1 :] if failed else []
-    return [one for one in after if is_call(one) and (one.inode in inodes or one.name in names)]
 
 
 @pytest.fixture
@@ -113,7 +107,7 @@ def test_what_a_failed_sync_left_is_durable_once_it_is_acknowledged(
         failed = machine.ask(fail=f"{nth} S {EIO}")
         assert failed.returncode in {0, FAILED}, failed.stderr
         first = machine.tape()
-        assert [] == written_after_a_failed_sync(first), f"sync {nth}"
+        assert [] == written_after_a_failed_sync(machine.db, first), f"sync {nth}"
         if failed.returncode == 0:
             machine.cut(machine.tape(int(failed.stdout)))
             continue
