@@ -34,14 +34,7 @@ def make_durable(db: sqlite3.Connection, real: Path) -> None:
     Raises: StorageFailed, and what `faults.RAISED` names.
     """
     try:
-        descriptor = os.open(f"{real}-wal", os.O_RDWR | os.O_CLOEXEC)
-        try:
-            if os.fstat(descriptor).st_size > HEADER_BYTES:
-                with _locked(db):
-                    _rewrite(descriptor)
-                _sync(descriptor)
-        finally:
-            os.close(descriptor)
+        _make_frames_durable(db, Path(f"{real}-wal"))
         _sync_folder(real.parent)
     except OSError as error:
         raise StorageFailed(
@@ -49,6 +42,20 @@ def make_durable(db: sqlite3.Connection, real: Path) -> None:
             " the disk first",
             in_doubt=False,
         ) from error
+
+
+def _make_frames_durable(db: sqlite3.Connection, wal: Path) -> None:
+    try:
+        descriptor = os.open(wal, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:  # nobody has written since it was closed in order, or restored
+        return
+    try:
+        if os.fstat(descriptor).st_size > HEADER_BYTES:
+            with _locked(db):
+                _rewrite(descriptor)
+            _sync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
