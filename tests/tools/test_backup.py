@@ -3,6 +3,7 @@
 import shutil
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,14 +90,15 @@ def test_a_copy_verifies_while_a_writer_appends(settings: Settings, tmp_path: Pa
                 written.append("one")
                 begun.set()
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        assert begun.wait(30)
-        copies = [back_up(settings.db, tmp_path / f"copy-{number}.db") for number in range(3)]
-    finally:
-        enough.set()
-        writer.join(30)
+    with ThreadPoolExecutor(1) as threads:
+        writer = threads.submit(write)  # what goes wrong in it is told here, by `result`
+        try:
+            while not (begun.wait(0.1) or writer.done()):
+                pass
+            copies = [back_up(settings.db, tmp_path / f"copy-{number}.db") for number in range(3)]
+        finally:
+            enough.set()
+        writer.result()
     positions = [copied.position for copied in copies]
     assert sorted(positions) == positions
     assert head(settings.db)[0] >= positions[-1] > 1

@@ -48,8 +48,10 @@ def reach(bare_desk: Desk) -> Iterator[Desk]:
         token.chmod(0o600)
         text = SETTINGS + CONNECTIONS.format(port=server.server_port)
         (bare_desk.folder / "horolog.toml").write_text(text)
-        yield bare_desk
-        server.shutdown()
+        try:
+            yield bare_desk
+        finally:
+            server.shutdown()  # before its socket is closed under the thread that listens
 
 
 def test_connections_are_listed_with_where_their_secrets_are(reach: Desk) -> None:

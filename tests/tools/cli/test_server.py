@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -25,16 +26,15 @@ def serving(desk: Desk, *, obeys: bool = True) -> Iterator[Served]:
         asked.wait()
         served.stop()
 
-    thread = threading.Thread(target=obey)
-    if obeys:
-        thread.start()
-    try:
-        yield served
-    finally:
-        asked.set()
-        if obeys:
-            thread.join()
-        served.stop()
+    with ThreadPoolExecutor(1) as threads:
+        obeyed = threads.submit(obey) if obeys else None
+        try:
+            yield served
+        finally:
+            asked.set()
+            if obeyed is not None:
+                obeyed.result()  # what goes wrong in it is told here
+            served.stop()
 
 
 # -- init
