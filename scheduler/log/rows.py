@@ -29,13 +29,13 @@ ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes,
   kept_until = CASE WHEN excluded.kept_until IS NOT NULL AND kept_until IS NOT NULL
     THEN max(excluded.kept_until, kept_until) END
 WHERE bytes IS NULL OR kept_until IS NOT NULL"""
+_LINKED_PAGE = """
+SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key, hash
+FROM log WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"""
 # Bytes that are kept for good and not there are told as none, which have another digest.
 _NEXT_CONTENT = """
 SELECT rowid, lower(hex(digest)), iif(bytes IS NULL AND kept_until IS NULL, x'', bytes)
 FROM content WHERE rowid > ? ORDER BY rowid LIMIT 1"""
-_LINKED_PAGE = """
-SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key, hash
-FROM log WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"""
 
 
 def insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:

@@ -4,9 +4,9 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from tests.crash.asker import Asker
 from tests.crash.site import Site
-from tests.crash.waiting import PATIENCE_S, until
+from tests.crash.waiting import until
 
-LINE_PATIENCE_S = 4 * PATIENCE_S  # runs of `catch_up = "all"` stand in a line, one after the other
+DRAIN_PATIENCE_S = 180.0  # a job that catches up on all it has missed runs them one by one
 
 
 def drained(site: Site, *, calls: int = 1) -> None:
@@ -17,7 +17,7 @@ def drained(site: Site, *, calls: int = 1) -> None:
     asker = Asker(site.db, site.ledger_path)
     pause_all(site, asker)
     asker.close()
-    until(site.has_no_open_run, "the end of all runs", seconds=LINE_PATIENCE_S)
+    until(site.has_no_open_run, "the end of all runs", seconds=DRAIN_PATIENCE_S)
     site.stop(server)
 
 
