@@ -83,6 +83,22 @@ JOBS = (
         misfire_grace=AT_ONCE,
         catch_up="none",
     ),
+    Definition(
+        name="stepped", service="crash.stepped", schedule=EVEN_SECONDS, input=work(seconds=0.1)
+    ),
+    Definition(
+        name="stepped-awaited",
+        service="crash.stepped-awaited",
+        schedule=EACH_SECOND,
+        input=work(seconds=0.2),
+    ),
+    Definition(
+        name="stepped-apart",
+        service="crash.stepped-apart",
+        schedule=EVEN_SECONDS,
+        isolation="process",
+        input=work(seconds=0.1),
+    ),
     Definition(name="bounded", service="crash.plain", schedule=EACH_SECOND, max_runs=7),
 )
 EXTRA = Definition(name="extra", service="crash.plain", schedule=EACH_SECOND, overlap="allow")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,7 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVE = "import sys; from tools.cli.main import main; sys.exit(main())"  # the console script
 READY = "serving "  # how the line begins by which a server says that it is
 SLOTS = 12
-IN_THE_SERVER = frozenset({"crash.plain", "crash.awaited"})
+IN_THE_SERVER = frozenset(
+    {"crash.plain", "crash.awaited", "crash.stepped", "crash.stepped-awaited"}
+)
 STOP_GRACE = timedelta(seconds=1)
 
 
@@ -62,9 +65,13 @@ class Server:
         """Return what it wrote so far."""
         return self._said.read_text(encoding="utf-8", errors="replace")
 
-    def is_ready(self) -> bool:
-        assert self.process.poll() is None, f"the server ended early:\n{self.said()}"
+    def was_ready(self) -> bool:
+        """Return whether it came to serve, however it stands now."""
         return any(line.startswith(READY) for line in self.said().splitlines())
+
+    def is_ready(self) -> bool:
+        assert not self.has_ended(), f"the server ended early:\n{self.said()}"
+        return self.was_ready()
 
     def ready(self) -> "Server":
         """Wait until it serves."""
@@ -79,10 +86,19 @@ class Server:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
     def ended(self) -> int:
         """Wait for its end; return its exit code, negative when a signal ended it."""
-        until(lambda: self.process.poll() is not None, f"the end of the server:\n{self.said()}")
+        until(self.has_ended, f"the end of the server:\n{self.said()}")
         return self.process.wait()
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end, but not for long."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        return self.has_ended()
 
 
 class Site:
