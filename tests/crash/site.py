@@ -51,7 +51,11 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
-                env={**os.environ, "CRASH_LEDGER": str(site.ledger_path)},
+                env={
+                    **os.environ,
+                    "CRASH_LEDGER": str(site.ledger_path),
+                    "HOROLOG_LISTEN": "none",  # two sites at once want one port otherwise
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
