@@ -107,10 +107,14 @@ EXTRA = Definition(name="extra", service="crash.plain", schedule=EACH_SECOND, ov
 class Wanderer:
     """Asks for one change after the other, by the choices of a seed."""
 
-    def __init__(self, asker: Asker, jobs: list[JobId], chance: Chance) -> None:
+    def __init__(
+        self, asker: Asker, jobs: list[JobId], chance: Chance, *, pause_s: float = 0.05
+    ) -> None:
+        """Prepare; `pause_s` is the longest rest between two wishes."""
         self._asker = asker
         self._jobs = jobs
         self._chance = chance
+        self._pause_s = pause_s
         self._clock = SystemClock()
         self._extra: list[JobId] = []
         self._made = 0
@@ -121,7 +125,7 @@ class Wanderer:
         while not stop.is_set():
             self._asker.ask(self._wish())
             asked += 1
-            let_pass(self._chance.between(0, 0.05))
+            let_pass(self._chance.between(0, self._pause_s))
         self._asker.close()
         return asked
 

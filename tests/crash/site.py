@@ -1,6 +1,7 @@
 """One log with all that stands around it, and the real servers that are started and killed on it.
 
-A server is `horolog serve` itself, or `victim`: the same, with one part that kills it.
+A server is `horolog serve` itself, or `victim`: the same, with one part that kills it; or `moved`,
+whose clock is set.
 """
 
 import os
@@ -157,6 +158,10 @@ class Site:
         self.hit_path.unlink(missing_ok=True)
         arguments = (str(self.file), str(self.hit_path), point, marker, str(count))
         return self._start("-m", "tests.crash.victim", *arguments)
+
+    def moved(self, clock: Path) -> Server:
+        """Start a server whose wall clock is off by as many seconds as a file says."""
+        return self._start("-m", "tests.crash.moved", str(self.file), str(clock))
 
     def _start(self, *arguments: str) -> Server:
         server = Server(arguments, self)
