@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from scheduler.executor.clock import SystemClock
+from scheduler.executor.clock import Clock, SystemClock
 from scheduler.executor.derived import views_path
 from scheduler.executor.owner import who_owns
 from scheduler.executor.replay import replay
@@ -109,7 +109,8 @@ class Server:
 class Site:
     """A folder with a log, its settings and its ledger."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, begun: Clock | None = None) -> None:
+        """Make them; `begun` tells when the log was created, if that is not now."""
         self.folder = folder
         self.db = folder / "horolog.db"
         self.file = folder / "horolog.toml"
@@ -122,7 +123,7 @@ class Site:
             f'[services]\nload = ["{ROOT / "tests" / "crash" / "workload.py"}"]\n'
             f'[serve]\nslots = {SLOTS}\nstop_grace = "{STOP_GRACE.total_seconds():g}s"\n'
         )
-        app.create(self.db, self.clock)
+        app.create(self.db, begun or self.clock)
 
     # -- its jobs
 
