@@ -89,7 +89,7 @@ JOBS = (
     Definition(
         name="stepped-awaited",
         service="crash.stepped-awaited",
-        schedule=EACH_SECOND,
+        schedule=EVEN_SECONDS,
         input=work(seconds=0.2),
     ),
     Definition(
@@ -108,13 +108,20 @@ class Wanderer:
     """Asks for one change after the other, by the choices of a seed."""
 
     def __init__(
-        self, asker: Asker, jobs: list[JobId], chance: Chance, *, pause_s: float = 0.05
+        self,
+        asker: Asker,
+        jobs: list[JobId],
+        chance: Chance,
+        *,
+        pause_s: float = 0.05,
+        missed: tuple[Missed, ...] = get_args(Missed),
     ) -> None:
-        """Prepare; `pause_s` is the longest rest between two wishes."""
+        """Prepare; `pause_s` is the longest rest between wishes, `missed` what resuming may do."""
         self._asker = asker
         self._jobs = jobs
         self._chance = chance
         self._pause_s = pause_s
+        self._missed = missed
         self._clock = SystemClock()
         self._extra: list[JobId] = []
         self._made = 0
@@ -140,7 +147,7 @@ class Wanderer:
             case "pause":
                 return c.PauseJob(job=job)
             case "resume":
-                return c.ResumeJob(job=job, missed=chance.one_of(get_args(Missed)))
+                return c.ResumeJob(job=job, missed=chance.one_of(self._missed))
             case "rename":
                 self._made += 1
                 return c.RenameJob(job=job, name=f"renamed-{self._made}")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.crash.drain import drained
 from tests.crash.site import Site
 from tests.crash.soak import Figures, Sample, growth, judged, soak
 
@@ -12,7 +13,7 @@ SOUND = Figures(
     rss_bytes=50_000_000,
     grown_bytes=1_000_000,
     grown_files=0.0,
-    grown_threads=0.0,
+    threads=20,
     late_s=(0.01, 0.1, 0.2),
     later_s=0.001,
     skipped={"overlap": 3},
@@ -25,13 +26,15 @@ def test_a_server_under_load_does_not_grow_and_misses_nothing(site: Site) -> Non
     print(found)
     assert found.fires > 30
     assert [] == list(found.faults())
+    drained(site)
+    site.check()
 
 
 @pytest.mark.parametrize(
     ("found", "fault"),
     [
         (SOUND._replace(grown_files=2.0), "open files grew by 2.0"),
-        (SOUND._replace(grown_threads=1.0), "threads grew by 1.0"),
+        (SOUND._replace(threads=40), "there were 40 threads"),
         (SOUND._replace(grown_bytes=2.0**25), "memory grew by 32.0 MiB"),
         (SOUND._replace(later_s=0.1), "fires came later and later, by 0.100 s in the end"),
         (SOUND._replace(skipped={"misfire": 1}), "fires were skipped as misfire while the server"),

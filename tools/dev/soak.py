@@ -9,9 +9,11 @@ import argparse
 import sys
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 
 from scheduler.model.written import parse_duration
+from tests.crash.drain import drained
 from tests.crash.site import Site
 from tests.crash.soak import soak
 
@@ -31,11 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
     site = Site(folder)
     try:
         figures = soak(site, seconds=length.total_seconds())
+        faults = list(figures.faults())
+        print(figures)
+        print("\n".join(faults) or "it did not grow, nothing came later and later, none was missed")
+        drained(site)
+        site.check()
     finally:
         site.close()
-    print(figures)
-    faults = list(figures.faults())
-    print("\n".join(faults) or "it did not grow, nothing came later and later, nothing was missed")
+    print("0 lost, 0 decided twice, 0 unexplained, 0 early, 0 overlapping")
+    rmtree(folder)
     return 1 if faults else 0
 
 
