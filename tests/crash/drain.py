@@ -6,6 +6,8 @@ from tests.crash.asker import Asker
 from tests.crash.site import Site
 from tests.crash.waiting import until
 
+DRAIN_PATIENCE_S = 180.0  # a job that catches up on all it has missed runs them one by one
+
 
 def drained(site: Site, *, calls: int = 1) -> None:
     """Serve until at least `calls` more attempts were called and no run is open; then stop."""
@@ -15,7 +17,7 @@ def drained(site: Site, *, calls: int = 1) -> None:
     asker = Asker(site.db, site.ledger_path)
     pause_all(site, asker)
     asker.close()
-    until(site.has_no_open_run, "the end of all runs")
+    until(site.has_no_open_run, "the end of all runs", seconds=DRAIN_PATIENCE_S)
     site.stop(server)
 
 
