@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -99,12 +98,6 @@ class Server:
         until(self.has_ended, f"the end of the server:\n{self.said()}")
         return self.process.wait()
 
-    def ends_within(self, seconds: float) -> bool:
-        """Wait for its end, but not for long."""
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(seconds)
-        return self.has_ended()
-
 
 class Site:
     """A folder with a log, its settings and its ledger."""
@@ -154,10 +147,17 @@ class Site:
         """Start `horolog serve`."""
         return self._start("-c", SERVE, "--config", str(self.file), "serve")
 
-    def victim(self, point: str, marker: str = "", *, count: int = 1) -> Server:
-        """Start a server that kills itself when it comes to `point` for the `count`th time."""
+    def victim(
+        self,
+        point: str,
+        marker: str = "",
+        *,
+        count: int = 1,
+        by: signal.Signals = signal.SIGKILL,
+    ) -> Server:
+        """Start a server that strikes itself when it comes to `point` for the `count`th time."""
         self.hit_path.unlink(missing_ok=True)
-        arguments = (str(self.file), str(self.hit_path), point, marker, str(count))
+        arguments = (str(self.file), str(self.hit_path), point, marker, str(count), by.name)
         return self._start("-m", "tests.crash.victim", *arguments)
 
     def moved(self, clock: Path) -> Server:

@@ -1,9 +1,10 @@
 """How a server is brought down: by which signal, at which moment of its life.
 
 Every choice follows from a seed, though the moment it meets does not. A strike ends its server in
-one of three ways: killed; asked to stop, and let end, killed or asked again meanwhile; or stopped
+one of three ways: killed; asked to stop, and let end, killed or asked again meanwhile; or frozen
 like a process that the system has forgotten, and killed there or woken before. A quarter comes
-while the server starts, another third at a named point of the work (`victim`).
+while the server starts, another quarter at a named point of the work, where the server strikes
+itself (`victim`), the others at random.
 """
 
 import signal
@@ -16,10 +17,10 @@ from tests.crash.site import STOP_GRACE, Server, Site
 from tests.crash.victim import NOWHERE
 from tests.crash.waiting import let_pass, until
 
-STARTING, A_POINT, HALF = 0.25, 0.5, 0.5  # parts of all strikes; the rest come while it works
+STARTING, A_POINT, HALF = 0.25, 0.5, 0.5  # up to which part of all strikes
 START_S = 1.0  # about how long a server takes to be ready
 WORK_S = 2.5
-POINT_PATIENCE_S = 6.0  # for the point to be reached; else the server is killed where it is
+POINT_PATIENCE_S = 10.0  # for the point to be reached; else the server is killed where it is
 AROUND_A_COMMIT = ("before-append", "before-commit", "after-commit")
 STARTING_MARKERS = ("system-started", "attempt-interrupted", "settings-loaded", "services-loaded")
 MARKERS = (
@@ -29,6 +30,7 @@ MARKERS = (
 POINTS = (
     *("before-call", "during-call", "before-outcome", "during-snapshot", "during-projection"),
 )
+SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP)
 REFUSED = 5  # the exit code of a server that finds the log owned
 
 
@@ -95,32 +97,42 @@ class Striker:
         return 1 + int(self._chance.between(0, 5))
 
     def _dies_at(self, point: str, marker: str, *, count: int) -> Strike:
-        server = self._site.victim(point, marker, count=count)
-        if server.ends_within(POINT_PATIENCE_S):
-            assert -signal.SIGKILL == server.process.returncode, server.said()
-            where = "at a point of its start" if not server.was_ready() else "at a point"
-            return Strike(where, "SIGKILL")
-        return self._end(server)  # nothing of the kind has happened
+        by = self._chance.one_of(SIGNALS)
+        server = self._site.victim(point, marker, count=count, by=by)
+        deadline_ns = self._site.clock.monotonic_ns() + int(POINT_PATIENCE_S * 1e9)
+        until(
+            lambda: self._site.hit_path.exists() or self._site.clock.monotonic_ns() > deadline_ns,
+            f"a server that comes to {point} {marker}",
+        )
+        if not self._site.hit_path.exists():
+            return self._end(server)  # nothing of the kind has happened
+        when = "at a point" if server.was_ready() else "at a point of its start"
+        return Strike(when, self._after(by, server))
 
     # -- ends
 
     def _end(self, server: Server) -> Strike:
-        """Bring a server down in one of the ways; tell by which and at which moment."""
+        """Bring a server down; tell how, and at which moment of its life."""
+        assert not server.has_ended(), f"it ended by itself:\n{server.said()}"
         when = "at work" if server.was_ready() else "while it starts"
-        way = self._chance.one_of((self._kill, self._kill, self._terminate, self._freeze))
-        by = way(server)
-        if not server.has_ended():
-            server.kill()
-        server.process.wait()
-        return Strike(when, by)
+        by = self._chance.one_of(SIGNALS)
+        server.process.send_signal(by)
+        return Strike(when, self._after(by, server))
 
-    def _kill(self, server: Server) -> str:
+    def _after(self, by: signal.Signals, server: Server) -> str:
+        """Have it gone after its signal; tell by what."""
+        match by:
+            case signal.SIGTERM:
+                told = self._terminated(server)
+            case signal.SIGSTOP:
+                told = self._frozen(server)
+            case _:
+                told = "SIGKILL"
         server.kill()
-        return "SIGKILL"
+        return told
 
-    def _terminate(self, server: Server) -> str:
-        """Ask it to stop; let it, or kill it meanwhile, or ask again."""
-        server.terminate()
+    def _terminated(self, server: Server) -> str:
+        """Let it end in order, or kill it meanwhile, or ask again."""
         match self._chance.one_of(("let", "kill", "again")):
             case "kill":
                 self._pass(STOP_GRACE.total_seconds())
@@ -134,9 +146,8 @@ class Striker:
                 server.ended()
                 return "SIGTERM"
 
-    def _freeze(self, server: Server) -> str:
-        """Stop it as by Ctrl-Z; nobody else may take the log meanwhile, if it has it."""
-        server.process.send_signal(signal.SIGSTOP)
+    def _frozen(self, server: Server) -> str:
+        """Leave it there for a while; nobody else may take the log meanwhile, if it has it."""
         self._pass(WORK_S)
         if self._chance.part() < HALF and self._owns(server):
             rival = self._site.serve()
