@@ -34,7 +34,7 @@ WISH_PAUSE_S = 1.0
 GRACE = timedelta(minutes=1)  # so that no fire is missed unless the server does not work
 GROWN_FILES_MAX = 1.0  # over the time judged: less than one
 THREADS_MAX = SLOTS + 16  # those that carry out attempts come as they are needed, and stay
-GROWN_BYTES_MAX = 16 * 1024 * 1024  # likewise: streams, views and envelopes are cached until full
+GROWN_BYTES_MAX = 32 * 1024 * 1024  # likewise: the page cache of the views is half of it (derived)
 LATER_S_PER_S_MAX = 0.001  # a second's fire comes less than a millisecond later than the last's
 
 

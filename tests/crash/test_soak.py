@@ -35,7 +35,7 @@ def test_a_server_under_load_does_not_grow_and_misses_nothing(site: Site) -> Non
     [
         (SOUND._replace(grown_files=2.0), "open files grew by 2.0"),
         (SOUND._replace(threads=40), "there were 40 threads"),
-        (SOUND._replace(grown_bytes=2.0**25), "memory grew by 32.0 MiB"),
+        (SOUND._replace(grown_bytes=2.0**26), "memory grew by 64.0 MiB"),
         (SOUND._replace(later_s=0.1), "fires came later and later, by 0.100 s in the end"),
         (SOUND._replace(skipped={"misfire": 1}), "fires were skipped as misfire while the server"),
     ],
