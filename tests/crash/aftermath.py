@@ -25,7 +25,6 @@ from scheduler.model.firing import fire_times
 from scheduler.model.invocations import Outcome
 from scheduler.model.jobs import Definition, JobId
 from scheduler.model.schedules import Cron
-from scheduler.rules.state import RunState
 from tests.crash.ledger import Called, Ended, Ledger, Stamp
 from tests.crash.site import Site
 from tools.installation import versions
@@ -106,12 +105,12 @@ class _Life:
         if is_last:
             return
         self._clock.advance(LATE)
-        running = [run for run in handle.timetable.runs.values() if run.is_open]
-        handle.gather(c.RecordOutcomes(outcomes=tuple(self._ended(running))))
+        handle.gather(c.RecordOutcomes(outcomes=tuple(self._ended())))
         self._flush()
 
-    def _ended(self, runs: Sequence[RunState]) -> list[Outcome]:
-        """Carry runs out, as far as the ledger can tell."""
+    def _ended(self) -> list[Outcome]:
+        """Carry out all that is open, as far as the ledger can tell."""
+        runs = [run for run in self._handle.timetable.runs.values() if run.is_open]
         at: Stamp = {"at_ns": self._clock.now_ns(), "monotonic_ns": self._clock.monotonic_ns()}
         for run in runs:
             due_ns = round(run.due_time.timestamp()) * 1_000_000_000
