@@ -33,6 +33,7 @@ from services.loading import load
 from services.locks import alive_children
 from tools.client import Client
 from tools.installation import clashes, versions
+from tools.moved_fires import look as look_at_fires
 from tools.settings import Settings
 from tools.web import routes
 
@@ -65,6 +66,7 @@ def examine(settings: Settings, clock: Clock) -> Iterator[Finding]:
         ("disk", lambda: _disk(settings.db)),
         ("views", lambda: _views(settings)),
         ("services", lambda: _services(settings)),
+        ("fires", lambda: _fires(settings, clock)),
     ):
         yield from _guarded(check, look)
 
@@ -242,7 +244,7 @@ def _views(settings: Settings) -> Iterator[Finding]:
                     "versions",
                     "warn",
                     f"{name} is {versions().get(name)}, the last server had {number}: fire times"
-                    " may have moved. Look: horolog next",
+                    " may have moved; those that have are told below",
                 )
 
 
@@ -260,3 +262,26 @@ def _services(settings: Settings) -> Iterator[Finding]:
     for row in rows:
         if row.service not in loaded.registry and row.status in {"active", "paused", "manual"}:
             yield Finding("services", "warn", f'job {row.name} calls "{row.service}", unknown here')
+
+
+def _fires(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """Read every stored schedule again, and compare what is ahead with what was foreseen."""
+    try:
+        connection = ViewsFile.read(settings.db)
+    except Unreachable:
+        yield Finding("fires", "ok", "no schedule was looked at: there are no views yet")
+        return
+    with closing(connection):
+        is_folded = any(one.name == "schedules" for one in checkpoints.stored(connection))
+        looks = list(look_at_fires(connection, clock.now(), versions())) if is_folded else []
+    for one in looks:
+        if one.problem:
+            yield Finding("fires", "fail", str(one), 1)
+        elif one.moved and any(one.moved):
+            yield Finding("fires", "warn", str(one))
+    right = sum(one.moved is not None and not any(one.moved) for one in looks)
+    unknown = sum(not one.problem and one.moved is None for one in looks)
+    told = f"{right} jobs by cron fire when the last server foresaw"
+    if unknown:
+        told += f"; {unknown} are unknown: no server has stopped in order lately and noted theirs"
+    yield Finding("fires", "ok", told)

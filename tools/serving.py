@@ -13,6 +13,7 @@ product hands in another.
 import os
 import queue
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from projections.catalog import CATALOG
 from projections.contract import Projection
 from projections.metrics import Metrics
 from projections.projector import Projector
+from scheduler.executor import forecast
 from scheduler.executor.clock import Clock, SystemClock, new_salt
 from scheduler.executor.derived import ViewsFile
 from scheduler.executor.handle import Handle
@@ -133,6 +135,7 @@ class Served:
         snapshots = seams.snapshots(views, log, clock)
         handle = Handle(log, clock, restore=snapshots.load, code=workers.code)
         opened.callback(snapshots.close, handle)
+        opened.callback(self._foresee, views, handle)
         self.executor = Executor(
             handle,
             workers,
@@ -201,6 +204,12 @@ class Served:
         """
         self._is_last = is_last
         self._opened.close()
+
+    def _foresee(self, views: ViewsFile, handle: Handle) -> None:
+        """Note what is ahead, for whoever asks after an upgrade which fire times it moved."""
+        schedules = [job.definition.schedule for job in handle.timetable.jobs.values()]
+        with suppress(HorologError, sqlite3.Error):  # it is a note; the stop goes on without it
+            forecast.note(views, schedules, self._clock.now(), versions())
 
     def _let_go(self) -> None:
         if not self._is_last:

@@ -193,6 +193,8 @@ DOCTOR_EVENTS = 10_000  # the newest ones, whose chain is followed; well under a
 DISK_FREE_BYTES_FEW = 1024 * 1024 * 1024  # less is worth a look
 DISK_FREE_BYTES_MIN = 64 * 1024 * 1024  # less may not hold the next write-ahead log
 VIEWS_BEHIND_FEW = 10_000  # events; a server that works is never so far behind
+FORESEEN_FIRES = 100  # of each cron schedule, noted by a server that stops
+FORESEEN_SCHEDULES_MAX = 2_000  # different ones; each takes about a millisecond of its stop
 
 # -- hot reload
 SERVICES_PER_EVENT_MAX = 200  # named by one event: name and digest take 200 bytes, 40 KB in all

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -179,8 +180,18 @@ class Site:
 
     def serve(self, *words: str) -> None:
         """Start the server and wait until it says that it is ready."""
+        self._start("-c", COMMAND, "serve", *(words or ("--listen", "none")))
+
+    def serve_at(self, at: datetime) -> None:
+        """Start the server as if it were another time by now: only its wall clock is moved."""
+        clock = self.folder / "clock"
+        off_s = (at - datetime.now(UTC)) // timedelta(seconds=1)  # noqa: TID251  # a test's own now
+        clock.write_text(str(off_s))
+        self._start("-m", "tests.crash.moved", str(self.folder / "horolog.toml"), str(clock))
+
+    def _start(self, *words: str) -> None:
         self.server = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "serve", *(words or ("--listen", "none"))],
+            [sys.executable, *words],
             cwd=self.folder,
             env=self.environ,
             stderr=subprocess.PIPE,

@@ -188,6 +188,7 @@ class Story:
         self._epoch = 0
         self._definitions: dict[tuple[JobId, int], Definition] = {}
         self._current: dict[JobId, Definition] = {}
+        self._runs_of: defaultdict[JobId, list[Run]] = defaultdict(list)
         for one in recorded:
             self._take(one)
 
@@ -219,7 +220,8 @@ class Story:
         others = self._others(planned)
         if others and not any(one.in_line for one in [planned, *(run.planned for run in others)]):
             self.faults.append(f"run {planned.run} was planned while another is open")
-        self.runs[planned.run] = Run(one, planned, definition)
+        self.runs[planned.run] = run = Run(one, planned, definition)
+        self._runs_of[planned.job].append(run)
 
     def _start(self, event: e.AttemptStarted) -> None:
         self.starts[event.run, event.attempt] = event
@@ -234,10 +236,8 @@ class Story:
             return []
         return [
             run
-            for run in self.runs.values()
-            if run.planned.job == planned.job
-            and run.planned.run != planned.run
-            and not (run.is_over or run.is_held)
+            for run in self._runs_of[planned.job]
+            if run.planned.run != planned.run and not (run.is_over or run.is_held)
         ]
 
 

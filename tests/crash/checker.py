@@ -2,7 +2,7 @@
 
 `faults` answers for events and lines, however they were come by; `check` opens what a server has
 left behind and asks for everything: file, chain, guards, acknowledgements, occurrences, attempts,
-views and snapshots.
+steps, views and snapshots.
 """
 
 import sqlite3
@@ -26,6 +26,7 @@ from scheduler.rules.timetable import Timetable
 from tests.crash.attempts import attempt_faults
 from tests.crash.ledger import Acknowledged, AnyLine, lines_of
 from tests.crash.occurrences import occurrence_faults
+from tests.crash.steps import step_faults
 
 SHOWN_FAULTS_MAX = 20
 
@@ -41,6 +42,7 @@ def faults(
         *acknowledgement_faults(recorded, lines),
         *occurrence_faults(recorded),
         *attempt_faults(recorded, lines, is_drained=is_drained),
+        *step_faults(recorded, lines),
     ]
 
 

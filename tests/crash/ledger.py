@@ -49,6 +49,24 @@ class Ended(Line, frozen=True, kw_only=True, tag="ended"):
     succeeded: bool
 
 
+class StepDone(Line, frozen=True, kw_only=True, tag="step-done"):
+    """The function of a step was really called, and is about to return."""
+
+    run: str
+    attempt: int
+    name: str
+    key: str | None  # under which the far end would know it again
+
+
+class HandedOn(Line, frozen=True, kw_only=True, tag="handed-on"):
+    """A service got the value of a step."""
+
+    run: str
+    attempt: int
+    name: str
+    made_in: int  # the attempt that made it
+
+
 class Acknowledged(Line, frozen=True, kw_only=True, tag="acknowledged"):
     """A client was told that its wish is durable, and what it led to."""
 
@@ -58,7 +76,7 @@ class Acknowledged(Line, frozen=True, kw_only=True, tag="acknowledged"):
     facts: tuple[ToldFact, ...]
 
 
-AnyLine = Called | Alive | Ended | Acknowledged
+AnyLine = Called | Alive | Ended | StepDone | HandedOn | Acknowledged
 
 
 class Stamp(TypedDict):

@@ -83,6 +83,22 @@ JOBS = (
         misfire_grace=AT_ONCE,
         catch_up="none",
     ),
+    Definition(
+        name="stepped", service="crash.stepped", schedule=EVEN_SECONDS, input=work(seconds=0.1)
+    ),
+    Definition(
+        name="stepped-awaited",
+        service="crash.stepped-awaited",
+        schedule=EVEN_SECONDS,
+        input=work(seconds=0.2),
+    ),
+    Definition(
+        name="stepped-apart",
+        service="crash.stepped-apart",
+        schedule=EVEN_SECONDS,
+        isolation="process",
+        input=work(seconds=0.1),
+    ),
     Definition(name="bounded", service="crash.plain", schedule=EACH_SECOND, max_runs=7),
 )
 EXTRA = Definition(name="extra", service="crash.plain", schedule=EACH_SECOND, overlap="allow")
@@ -91,10 +107,21 @@ EXTRA = Definition(name="extra", service="crash.plain", schedule=EACH_SECOND, ov
 class Wanderer:
     """Asks for one change after the other, by the choices of a seed."""
 
-    def __init__(self, asker: Asker, jobs: list[JobId], chance: Chance) -> None:
+    def __init__(
+        self,
+        asker: Asker,
+        jobs: list[JobId],
+        chance: Chance,
+        *,
+        pause_s: float = 0.05,
+        missed: tuple[Missed, ...] = get_args(Missed),
+    ) -> None:
+        """Prepare; `pause_s` is the longest rest between wishes, `missed` what resuming may do."""
         self._asker = asker
         self._jobs = jobs
         self._chance = chance
+        self._pause_s = pause_s
+        self._missed = missed
         self._clock = SystemClock()
         self._extra: list[JobId] = []
         self._made = 0
@@ -105,7 +132,7 @@ class Wanderer:
         while not stop.is_set():
             self._asker.ask(self._wish())
             asked += 1
-            let_pass(self._chance.between(0, 0.05))
+            let_pass(self._chance.between(0, self._pause_s))
         self._asker.close()
         return asked
 
@@ -120,7 +147,7 @@ class Wanderer:
             case "pause":
                 return c.PauseJob(job=job)
             case "resume":
-                return c.ResumeJob(job=job, missed=chance.one_of(get_args(Missed)))
+                return c.ResumeJob(job=job, missed=chance.one_of(self._missed))
             case "rename":
                 self._made += 1
                 return c.RenameJob(job=job, name=f"renamed-{self._made}")

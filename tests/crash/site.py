@@ -1,6 +1,7 @@
 """One log with all that stands around it, and the real servers that are started and killed on it.
 
-A server is `horolog serve` itself, or `victim`: the same, with one part that kills it.
+A server is `horolog serve` itself, or `victim`: the same, with one part that kills it; or `moved`,
+whose clock is set.
 """
 
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from scheduler.executor.clock import SystemClock
+from scheduler.executor.clock import Clock, SystemClock
 from scheduler.executor.derived import views_path
 from scheduler.executor.owner import who_owns
 from scheduler.executor.replay import replay
@@ -35,7 +36,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVE = "import sys; from tools.cli.main import main; sys.exit(main())"  # the console script
 READY = "serving "  # how the line begins by which a server says that it is
 SLOTS = 12
-IN_THE_SERVER = frozenset({"crash.plain", "crash.awaited"})
+IN_THE_SERVER = frozenset(
+    {"crash.plain", "crash.awaited", "crash.stepped", "crash.stepped-awaited"}
+)
 STOP_GRACE = timedelta(seconds=1)
 
 
@@ -50,7 +53,12 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
-                env={**os.environ, "CRASH_LEDGER": str(site.ledger_path), **environment},
+                env={
+                    **os.environ,
+                    "CRASH_LEDGER": str(site.ledger_path),
+                    "HOROLOG_LISTEN": "none",  # two sites at once want one port otherwise
+                    **environment,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -64,9 +72,13 @@ class Server:
         """Return what it wrote so far."""
         return self._said.read_text(encoding="utf-8", errors="replace")
 
-    def is_ready(self) -> bool:
-        assert self.process.poll() is None, f"the server ended early:\n{self.said()}"
+    def was_ready(self) -> bool:
+        """Return whether it came to serve, however it stands now."""
         return any(line.startswith(READY) for line in self.said().splitlines())
+
+    def is_ready(self) -> bool:
+        assert not self.has_ended(), f"the server ended early:\n{self.said()}"
+        return self.was_ready()
 
     def ready(self) -> "Server":
         """Wait until it serves."""
@@ -81,16 +93,20 @@ class Server:
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
     def ended(self) -> int:
         """Wait for its end; return its exit code, negative when a signal ended it."""
-        until(lambda: self.process.poll() is not None, f"the end of the server:\n{self.said()}")
+        until(self.has_ended, f"the end of the server:\n{self.said()}")
         return self.process.wait()
 
 
 class Site:
     """A folder with a log, its settings and its ledger."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, begun: Clock | None = None) -> None:
+        """Make them; `begun` tells when the log was created, if that is not now."""
         self.folder = folder
         self.db = folder / "horolog.db"
         self.file = folder / "horolog.toml"
@@ -103,7 +119,7 @@ class Site:
             f'[services]\nload = ["{ROOT / "tests" / "crash" / "workload.py"}"]\n'
             f'[serve]\nslots = {SLOTS}\nstop_grace = "{STOP_GRACE.total_seconds():g}s"\n'
         )
-        app.create(self.db, self.clock)
+        app.create(self.db, begun or self.clock)
 
     # -- its jobs
 
@@ -134,11 +150,22 @@ class Site:
         """Start `horolog serve`."""
         return self._start("-c", SERVE, "--config", str(self.file), "serve")
 
-    def victim(self, point: str, marker: str = "", *, count: int = 1) -> Server:
-        """Start a server that kills itself when it comes to `point` for the `count`th time."""
+    def victim(
+        self,
+        point: str,
+        marker: str = "",
+        *,
+        count: int = 1,
+        by: signal.Signals = signal.SIGKILL,
+    ) -> Server:
+        """Start a server that strikes itself when it comes to `point` for the `count`th time."""
         self.hit_path.unlink(missing_ok=True)
-        arguments = (str(self.file), str(self.hit_path), point, marker, str(count))
+        arguments = (str(self.file), str(self.hit_path), point, marker, str(count), by.name)
         return self._start("-m", "tests.crash.victim", *arguments)
+
+    def moved(self, clock: Path) -> Server:
+        """Start a server whose wall clock is off by as many seconds as a file says."""
+        return self._start("-m", "tests.crash.moved", str(self.file), str(clock))
 
     def _start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> Server:
         server = Server(arguments, self, environment or {})

@@ -1,9 +1,9 @@
-"""A server that is composed like any other, but for one part that kills it at a named point.
+"""A server that is composed like any other, but for one part that strikes it at a named point.
 
-    python -m tests.crash.victim SETTINGS HIT POINT MARKER COUNT
+    python -m tests.crash.victim SETTINGS HIT POINT MARKER COUNT SIGNAL
 
-The point is noted in the file HIT before the process dies. The parts come in by `serving.Seams`,
-each of them the real part with a stop in front or behind.
+The point is noted in the file HIT before the process sends the signal to itself. The parts come in
+by `serving.Seams`, each of them the real part with a stop in front or behind.
 """
 
 import os
@@ -40,12 +40,15 @@ SNAPSHOT_AFTER = 8  # events; then one is taken at every turn that has brought a
 
 
 class Death:
-    """Kills this process when it comes to one point for the nth time."""
+    """Strikes this process when it comes to one point for the nth time; to kill it, as a rule."""
 
-    def __init__(self, hit_path: Path, point: str, count: int) -> None:
+    def __init__(
+        self, hit_path: Path, point: str, count: int, by: signal.Signals = signal.SIGKILL
+    ) -> None:
         self.point = point
         self._hit_path = hit_path
         self._left = count
+        self._by = by
 
     def at(self, point: str, position: int = 0) -> None:
         """Come to a point; `position` is the last one of the commit there."""
@@ -53,7 +56,7 @@ class Death:
             self._left -= 1
             if self._left == 0:
                 self._hit_path.write_text(f"hit {point} {position}")
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self._by)
 
 
 class Killing(sqlite3.Connection):
@@ -170,8 +173,9 @@ def seams_for(death: Death, marker: str, ledger_path: Path) -> Seams:
     )
 
 
-def main(settings: str, hit: str, point: str, marker: str, count: str) -> int:
-    death = Death(Path(hit), point, int(count))
+def main(arguments: list[str]) -> int:
+    settings, hit, point, marker, count, by = arguments
+    death = Death(Path(hit), point, int(count), signal.Signals[by])
     seams = seams_for(death, marker, Path(os.environ["CRASH_LEDGER"]))
     code = serve(read_settings(Path(settings)), seams=seams)
     if point == LINGERING:
@@ -180,4 +184,4 @@ def main(settings: str, hit: str, point: str, marker: str, count: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -8,12 +8,14 @@ import asyncio
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from horolog import Context, service
-from tests.crash.ledger import Alive, Called, Ended, Ledger, stamp
+from tests.crash.ledger import Alive, Called, Ended, HandedOn, Ledger, StepDone, stamp
 
 BEAT_S = 0.02
+STEPS = ("fetch", "store", "mail")  # of each stepped service; each lasts as long as was asked for
 
 ledger = Ledger(Path(os.environ["CRASH_LEDGER"]))
 
@@ -48,6 +50,22 @@ def end(ctx: Context) -> None:
     ledger.write(Ended(run=ctx.run, attempt=ctx.attempt, succeeded=not fails, **stamp()))
     if fails:
         raise RuntimeError(f"attempt {ctx.attempt} fails, as it was asked to")
+
+
+def doing(ctx: Context, name: str) -> Callable[[], int]:
+    """Return the function of a step: it notes that it was called, and returns in which attempt."""
+
+    def done() -> int:
+        line = StepDone(run=ctx.run, attempt=ctx.attempt, name=name, key=ctx.step_key, **stamp())
+        ledger.write(line)
+        return ctx.attempt
+
+    return done
+
+
+def hand_on(ctx: Context, name: str, made_in: int) -> None:
+    """Note the value that a step gave, whoever made it."""
+    ledger.write(HandedOn(run=ctx.run, attempt=ctx.attempt, name=name, made_in=made_in, **stamp()))
 
 
 @service("crash.plain")
@@ -99,4 +117,38 @@ def parent(ctx: Context) -> None:
     begin(ctx, is_owner=False)
     if ctx.attempt == 1:
         subprocess.run(["sleep", str(asked(ctx, "seconds"))], check=True)
+    end(ctx)
+
+
+def step_by_step(ctx: Context, *, is_owner: bool) -> None:
+    beats = begin(ctx, is_owner=is_owner)
+    for name in STEPS:
+        for _ in range(beats):
+            time.sleep(BEAT_S)
+            beat(ctx)
+        hand_on(ctx, name, ctx.step(name, doing(ctx, name)))
+    end(ctx)
+
+
+@service("crash.stepped")
+def stepped(ctx: Context) -> None:
+    """Work in durable steps on a thread."""
+    step_by_step(ctx, is_owner=True)
+
+
+@service("crash.stepped-apart")
+def stepped_apart(ctx: Context) -> None:
+    """Work in durable steps in a process of its own."""
+    step_by_step(ctx, is_owner=False)
+
+
+@service("crash.stepped-awaited")
+async def stepped_awaited(ctx: Context) -> None:
+    """Work in durable steps on the workers' event loop."""
+    beats = begin(ctx, is_owner=True)
+    for name in STEPS:
+        for _ in range(beats):
+            await asyncio.sleep(BEAT_S)
+            beat(ctx)
+        hand_on(ctx, name, await ctx.step(name, doing(ctx, name)))
     end(ctx)

@@ -38,7 +38,7 @@ def test_a_sound_log_that_nobody_serves_has_nothing_wrong(settings: Settings) ->
     assert {"ok"} == states(findings)
     assert {
         *("versions", "sqlite", "names", "settings", "log", "chain", "clock", "server"),
-        *("files", "disk", "views", "services"),
+        *("files", "disk", "views", "services", "fires"),
     } == set(findings)
 
 
