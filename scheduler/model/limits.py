@@ -231,6 +231,13 @@ SERIES_JOBS_MAX = 1_000  # jobs with series of their own; whoever scrapes pays f
 VIEW_TALLIES_KEPT_MAX = 10_000  # tallies held in memory, about 1 KB each; others are in their rows
 REQUEST_PATIENCE = timedelta(seconds=10)  # for a request to arrive, once its connection is there
 
+# -- what-if reckoning
+SIMULATED_DECISIONS_MAX = 5_000_000  # of one simulation: minutes; a year of one job takes a hundred
+SIMULATED_FIRES_MAX = 2_000_000  # asked for in one simulation: they are all held, 300 bytes each
+SIMULATED_SKIPS_MAX = 10_000  # fire times of one skipped window that are listed
+LEAP_FIRES_MAX = 10_000  # fire times that are given one answer, before the rules are asked again
+OUTAGES_MAX = 1_000  # of one simulation
+
 # -- the demo
 DEMO_PATIENCE = timedelta(seconds=20)  # for a server or a command of the demo, on a busy machine
 DEMO_LENGTH_MIN = timedelta(seconds=25)  # its story and the summary take about 22 s

@@ -101,6 +101,12 @@ VERBS = (
     Verb(
         "missed", "Ask", "tools.cli.missed:missed", "List the fire times that did not become runs."
     ),
+    Verb(
+        "simulate",
+        "Ask",
+        "tools.cli.simulate:simulate",
+        "Say what would become of each fire time, and write nothing.",
+    ),
     Verb("log list", "Ask", f"{_LOG}:list_events", "List events, the oldest first."),
     Verb("log show", "Ask", f"{_LOG}:show", "Show one event whole."),
     Verb("log tail", "Ask", f"{_LOG}:tail", "Print the newest events, and follow."),

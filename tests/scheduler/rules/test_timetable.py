@@ -197,6 +197,13 @@ def test_jobs_that_are_owed_a_decision_are_counted() -> None:
     assert 0 == story.timetable.count_due(at("11:00"))
 
 
+def test_a_run_that_waits_for_a_slot_is_not_forgotten_when_the_clock_is_set_back() -> None:
+    timetable = given(registered(EVERY_5, at="10:00"), planned("10:05")).timetable
+    assert [] == timetable.ready_runs(at("10:05"), 0, {})
+    assert [] == timetable.ready_runs(at("10:04"), 9, {})
+    assert [run("10:05")] == [one.run for one in timetable.ready_runs(at("10:05"), 9, {})]
+
+
 def test_start_deadlines_that_are_past_caring_do_not_pile_up() -> None:
     story = given(registered(EVERY_5, at="10:00", overlap="allow", start_deadline="1d"))
     for minute in range(5_000):

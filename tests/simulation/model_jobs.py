@@ -1,0 +1,110 @@
+"""What the promises say of one job: which fire times are owed, and what must become of each.
+
+Part of the model: it walks the fire times itself and knows none of the rules.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from scheduler.model import events as e
+from scheduler.model.jobs import Definition, Missed, RunId
+from scheduler.model.schedules import Manual, Once
+from tests.simulation.model_runs import Run
+from tests.simulation.walking import fires
+
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+RAN = frozenset({"schedule", "catch-up"})
+
+
+class End(NamedTuple):
+    """The end of a pause: what is owed up to `at` is treated as `missed` says."""
+
+    at: datetime
+    missed: Missed
+
+
+class Job:
+    """One job: its definition, and what became of its fire times."""
+
+    def __init__(self, event: e.JobDefined) -> None:
+        self.definition = event.definition
+        self.cursor = self.since = event.cursor  # where its definition began to hold
+        self.fates: dict[datetime, str] = {}  # up to the cursor; runs also beyond it
+        self.open: dict[RunId, Run] = {}  # live ones, in the order of their line
+        self.resumed: End | None = None
+        self.planned = 0
+        self.is_over = event.exhausted
+        self.is_paused = self.is_removed = False
+
+    def window(self, until: datetime) -> list[datetime]:
+        """Return the fire times from the cursor on, within the job's bounds."""
+        policy = self.definition
+        is_done = policy.max_runs is not None and self.planned >= policy.max_runs
+        if self.is_over or self.is_removed or is_done:
+            return []
+        after = self.cursor
+        if policy.start_at is not None:
+            after = max(after, policy.start_at - SECOND)
+        return fires(policy.schedule, after, min(until, policy.end_at or until))
+
+    def owed(self, until: datetime) -> list[datetime]:
+        """Return those without a run; one may have a run from before the clock was set back."""
+        return [at for at in self.window(until) if self.fates.get(at) not in RAN]
+
+    def has_more(self) -> bool:
+        """Return whether a fire time can still come."""
+        policy, schedule = self.definition, self.definition.schedule
+        if policy.max_runs is not None and self.planned >= policy.max_runs:
+            return False
+        end = policy.end_at or (schedule.at if isinstance(schedule, Once) else None)
+        return end is None or bool(fires(schedule, self._begin(), end))
+
+    def _begin(self) -> datetime:
+        start = self.definition.start_at
+        return self.cursor if start is None else max(self.cursor, start - SECOND)
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether nothing but a person or a callback runs the job."""
+        return isinstance(self.definition.schedule, Manual)
+
+    # -- what the policies say
+
+    def fate(self, at: datetime, now: datetime, policy: Definition, pauses: Sequence[End]) -> str:
+        """Return what must become of an owed fire time, decided `now`: a cause, or a reason.
+
+        `pauses` are those that have ended and are not decided yet, the earlier first.
+        """
+        window = self.window(now)
+        for end in pauses:
+            if at <= end.at:
+                late = [one for one in window if one <= end.at]
+                return (
+                    "paused" if end.missed == "skip" else self._late(at, late, end.missed, policy)
+                )
+        late = [one for one in window if now - one > policy.misfire_grace]
+        if at not in late:
+            return "overlap" if self._must_skip(policy) else "schedule"
+        if policy.catch_up == "none":
+            return "misfire"
+        reach = policy.catch_up_window or (DAY if policy.catch_up == "all" else timedelta.max)
+        if now - at > reach:
+            return "window"
+        if policy.catch_up == "latest" and len(late) < len(window):
+            return "coalesced"  # one that is on time stands for it
+        near = [one for one in late if now - one <= reach]
+        return self._late(at, near, policy.catch_up, policy)
+
+    def _late(self, at: datetime, late: list[datetime], catch_up: str, policy: Definition) -> str:
+        if catch_up == "all":
+            return "catch-up" if at in late[-policy.catch_up_limit :] else "limit"
+        if at != late[-1]:
+            return "coalesced"
+        return "overlap" if self._must_skip(policy) else "catch-up"
+
+    def _must_skip(self, policy: Definition) -> bool:
+        """Return whether a live run is open that later fires do not simply wait behind."""
+        is_line = any(run.is_in_line for run in self.open.values())
+        return policy.overlap == "skip" and bool(self.open) and not is_line

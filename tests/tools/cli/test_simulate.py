@@ -1,0 +1,146 @@
+"""What `simulate` takes, prints and refuses; it writes nothing."""
+
+import json
+
+import pytest
+
+from tests.tools.cli.desk import Desk
+
+JOBS = """
+[jobs.often]
+service = "a.ok"
+schedule = { cron = "*/5 * * * *", timezone = "UTC" }
+
+[jobs.seldom]
+service = "a.ok"
+schedule = { every = "10m" }
+on_success = "job:often"
+"""
+WINDOW = ("--from", "2026-03-02T12:00Z", "--until", "2026-03-02T12:15Z")
+
+
+def lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def with_job(desk: Desk, text: str) -> str:
+    (desk.folder / "jobs.toml").write_text(text, "utf-8")
+    return "jobs.toml"
+
+
+OFTEN = JOBS.partition("[jobs.seldom]")[0]
+
+
+def test_each_fire_time_is_one_line_in_the_fixed_shape(bare_desk: Desk) -> None:
+    file = with_job(bare_desk, OFTEN)
+    printed = bare_desk.done(
+        *("simulate", "--job", file, *WINDOW, "--jsonl", "--run-time", "6m"),
+    )
+    first, second, _ = lines(printed.out)
+    assert {
+        "job": "often",
+        "fire_time": "2026-03-02T12:00:00Z",
+        "disposition": "run",
+        "reason": None,
+        "decided_at": "2026-03-02T12:00:00Z",
+        "started_at": "2026-03-02T12:00:00Z",
+    } == first
+    assert list(first) == list(second)
+    assert ("skip", "overlap", None) == (
+        second["disposition"],
+        second["reason"],
+        second["started_at"],
+    )
+
+
+def test_it_needs_no_log_for_a_file_and_makes_none(bare_desk: Desk) -> None:
+    bare_desk.done("simulate", "--job", with_job(bare_desk, OFTEN))
+    assert not bare_desk.db.exists()
+
+
+def test_a_job_of_the_log_is_simulated_as_it_stands_and_nothing_is_written(desk: Desk) -> None:
+    desk.done("job", "add", "mine", "a.ok", "--cron", "*/5 * * * *", "--tz", "UTC")
+    before = desk.head
+    printed = desk.done("simulate", "--job", "mine", *WINDOW, "--jsonl")
+    assert ["12:00:00Z", "12:05:00Z", "12:10:00Z"] == [
+        str(line["fire_time"]).partition("T")[2] for line in lines(printed.out)
+    ]
+    assert before == desk.head
+
+
+def test_outages_may_be_repeated(bare_desk: Desk) -> None:
+    printed = bare_desk.done(
+        *("simulate", "--job", with_job(bare_desk, OFTEN), *WINDOW, "--jsonl"),
+        *("--down", "2026-03-02T12:04Z..2026-03-02T12:06Z"),
+        *("--down", "2026-03-02T12:09Z..2026-03-02T12:11Z"),
+    )
+    assert ["12:00:00Z", "12:06:00Z", "12:11:00Z"] == [
+        str(line["decided_at"]).partition("T")[2] for line in lines(printed.out)
+    ]
+
+
+def test_failures_are_tried_again_as_the_policy_says(bare_desk: Desk) -> None:
+    file = with_job(
+        bare_desk, OFTEN + "retry = { max_attempts = 2, initial = '10m', max_delay = '10m' }"
+    )
+    printed = bare_desk.done("simulate", "--job", file, *WINDOW, "--jsonl", "--fail", "1")
+    assert "overlap" in {line["reason"] for line in lines(printed.out)}
+
+
+def test_an_interval_without_an_anchor_begins_when_the_job_does(bare_desk: Desk) -> None:
+    printed = bare_desk.done(
+        *("simulate", "--job", with_job(bare_desk, JOBS), *WINDOW, "--jsonl"),
+        *("--created", "2026-03-02T11:53Z"),
+    )
+    seldom = [line for line in lines(printed.out) if line["job"] == "seldom"]
+    assert ["2026-03-02T12:03:00Z", "2026-03-02T12:13:00Z"] == [one["fire_time"] for one in seldom]
+
+
+def test_people_get_columns_and_a_summary(bare_desk: Desk) -> None:
+    file = with_job(bare_desk, OFTEN)
+    printed = bare_desk.done("simulate", "--job", file, *WINDOW, "--run-time", "6m")
+    assert ["often", "2026-03-02 13:00:00 CET", "run"] == printed.rows[1][:3]
+    assert "2 runs, 1 skipped (1 overlap); at most 1 at once." in printed.err
+
+
+def test_every_option_that_is_wrong_is_told_at_once(bare_desk: Desk) -> None:
+    printed = bare_desk(
+        *("simulate", "--job", "x", "--from", "yesteryear", "--until", "12", "--created", "?"),
+        *("--down", "noon", "--run-time", "long"),
+    )
+    assert 2 == printed.code
+    for option in ("--from", "--until", "--created", "--down", "--run-time"):
+        assert f"{option}: " in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--until", "2026-03-01T00:00Z"), "--until: is not later than --from."),
+        (("--down", "2026-03-02T12:04Z..2026-03-02T12:03Z"), "ends before it begins"),
+        (("--job", "missing.toml"), "--job: missing.toml: No such file or directory."),
+        (("--until", "2126-03-01T00:00Z"), "at most 2,000,000 at a time"),
+        (("--job", "jobs.toml"), "--job: names 'often' twice."),
+        (("--change", "--cron 'a b'"), "$.schedule.expressions[0]"),
+        (("--change", "--nonsense"), "--change: No such option '--nonsense'"),
+        (("--change", "'"), "--change: No closing quotation."),
+        (("--change", ""), "--change: changes nothing."),
+    ],
+)
+def test_what_is_wrong_is_refused_in_words(
+    bare_desk: Desk, words: tuple[str, ...], told: str
+) -> None:
+    file = with_job(bare_desk, OFTEN)
+    printed = bare_desk("simulate", "--job", file, "--from", "2026-03-02T12:00Z", *words)
+    assert 2 == printed.code
+    assert told in printed.err
+
+
+def test_a_job_that_is_not_there_is_not_found(desk: Desk) -> None:
+    assert 3 == desk("simulate", "--job", "nobody").code
+
+
+def test_a_change_is_for_one_job(bare_desk: Desk) -> None:
+    file = with_job(bare_desk, JOBS)
+    printed = bare_desk("simulate", "--job", file, *WINDOW, "--change", "--overlap allow")
+    assert (2, True) == (printed.code, "--change: is for one job; --job names 2." in printed.err)
