@@ -20,7 +20,6 @@ from scheduler.log.contract import Log
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import ROWS_PER_LIST_MAX
-from scheduler.model.streams import call_stream, fire_stream
 from tools.cli.call import Call
 from tools.cli.standing import Standing
 from tools.reading import Reading, open_reading
@@ -69,13 +68,6 @@ def run_named(call: Call, run: str) -> RunRow:
     """Return the run of an id or of the beginning of one, and let go of the log."""
     with reading(call) as opened:
         return read_runs.run(opened.views, run)
-
-
-def stream_of_run(row: RunRow) -> str:
-    """Return the stream a run stands in."""
-    if row.fire_time is None:
-        return call_stream(row.run)
-    return fire_stream(row.fire_time, row.job_id)
 
 
 def standing_of(row: JobRow) -> Standing:

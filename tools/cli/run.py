@@ -23,7 +23,7 @@ from tools.cli.endings import Ending, ending_of, told_ending
 from tools.cli.inputs import input_options, input_text
 from tools.cli.options import writes
 from tools.cli.output import note
-from tools.cli.reading import durations_of, is_served, job_named, log_of, run_named, stream_of_run
+from tools.cli.reading import durations_of, is_served, job_named, log_of, run_named
 
 EXIT_RUN_FAILED = 6
 EXIT_TIMED_OUT = 7
@@ -91,7 +91,7 @@ def cancel(call: Call, /, *, run: str) -> None:
     One that is running is asked to end, then killed; one that succeeds all the same has succeeded.
     """
     row = run_named(call, run)
-    told = ask(call, c.CancelRun(run=RunId(row.run)), stream=stream_of_run(row))
+    told = ask(call, c.CancelRun(run=RunId(row.run)), stream=row.stream)
     kinds = {fact.type for fact in told.facts}
     line = f"Run {row.run} was asked to end before."
     if "run-cancelled" in kinds:
@@ -110,7 +110,7 @@ def retry(call: Call, /, *, run: str) -> None:
     Only a failed, expired or cancelled run; its attempts count from here.
     """
     row = run_named(call, run)
-    told = ask(call, c.RetryRun(run=RunId(row.run)), stream=stream_of_run(row))
+    told = ask(call, c.RetryRun(run=RunId(row.run)), stream=row.stream)
     answer(
         call,
         told,
@@ -133,7 +133,7 @@ def retry(call: Call, /, *, run: str) -> None:
 def resolve(call: Call, /, *, run: str, verdict: Literal["succeeded", "failed", "retry"]) -> None:
     """Settle a held run."""
     row = run_named(call, run)
-    told = ask(call, c.ResolveRun(run=RunId(row.run), verdict=verdict), stream=stream_of_run(row))
+    told = ask(call, c.ResolveRun(run=RunId(row.run), verdict=verdict), stream=row.stream)
     line = "is tried again" if verdict == "retry" else f"counts as {verdict}"
     answer(
         call,
@@ -149,7 +149,7 @@ def ended(call: Call, log: Log, run: RunId, patience: timedelta | None) -> Endin
     while True:
         head = log.head().position
         stream: list[Recorded] = log.read(stream=call_stream(run))
-        ending = ending_of(stream)
+        ending = ending_of(stream, run)
         if ending is not None:
             return ending
         wait_s = WAIT_S_MAX

@@ -24,7 +24,6 @@ from scheduler.model.json_values import shown
 from scheduler.model.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from scheduler.model.plain import write_definition
 from scheduler.model.plain_schedules import write_schedule
-from scheduler.model.streams import call_stream, fire_stream
 from scheduler.model.validation import ID_SHAPE
 from scheduler.model.written import parse_instant
 from scheduler.rules.run_state import RunStatus
@@ -95,11 +94,7 @@ class Lists:
                 row = read_runs.run(views, run)
         except NotFound:
             return None
-        return (
-            call_stream(row.run)
-            if row.fire_time is None
-            else fire_stream(row.fire_time, row.job_id)
-        )
+        return row.stream
 
     def _job_or_none(self, job: str) -> JobRow | None:
         try:
