@@ -15,7 +15,7 @@ from projections.contract import instant, maybe_instant, maybe_stamp, stamp
 from scheduler.log.contract import Recorded
 from scheduler.model.content import Payload
 from scheduler.model.events import RunPlanned, ServiceCalled
-from scheduler.model.jobs import Cause, Definition, JobId, RunId
+from scheduler.model.jobs import BackfillId, Cause, Definition, JobId, RunId
 from scheduler.model.schedules import Manual
 from scheduler.model.streams import call_stream, called_in, compact, fire_stream
 from scheduler.rules.run_state import NO_JOB, RunState, RunStatus, opened, opened_call
@@ -306,6 +306,7 @@ def state_of(row: RunColumns) -> RunState:
         start_at=instant(row.start_at),
         status=row.status,
         number=row.number,
+        backfill=None if row.backfill is None else BackfillId(row.backfill),
         fire_time=fire_time,
         window_start=maybe_instant(row.window_start),
         start_by=maybe_instant(row.start_by),
