@@ -16,8 +16,23 @@ from tools.cli.output import Record, Shape, note, show_rows
 from tools.cli.reading import job_of, paged, reading, record_of
 from tools.cli.skip_words import REASONS
 
-FIELDS = ("job", "after", "until", "count", "reason", "because", "job_id", "at", "position")
-SHAPE = Shape(FIELDS, ("job", "after", "until", "count", "reason", "position", "because"))
+FIELDS = (
+    *(
+        "job",
+        "after",
+        "until",
+        "count",
+        "reason",
+        "because",
+        "backfill",
+        "job_id",
+        "at",
+        "position",
+    ),
+)
+SHAPE = Shape(
+    FIELDS, ("job", "after", "until", "count", "reason", "position", "because", "backfill")
+)
 
 
 @prints("missed")
@@ -45,7 +60,8 @@ def missed(
 ) -> None:
     """List the fire times that did not become runs.
 
-    Each line is a window (after, until], the latest first.
+    Each line is a window (after, until], the latest first, with the last backfill that went over
+    all of it since. To run them: horolog backfill start JOB --from INSTANT --until INSTANT
     """
     first_at = None if since is None else call.instant_after(since, option="--since")
     last_at = None if until is None else call.instant(until, option="--until")

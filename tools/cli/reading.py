@@ -8,13 +8,14 @@ wherever it is shown.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from statistics import median_low
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from projections import read_jobs, read_runs
-from projections.rows import JobRow, RunRow
+from projections import read_backfills, read_jobs, read_runs
+from projections.rows import BackfillRow, JobRow, RunRow
 from scheduler.executor.owner import who_owns
 from scheduler.log.contract import Log
 from scheduler.log.sqlite import SqliteLog
@@ -70,6 +71,12 @@ def run_named(call: Call, run: str) -> RunRow:
         return read_runs.run(opened.views, run)
 
 
+def backfill_named(call: Call, backfill: str) -> BackfillRow:
+    """Return the backfill of an id or of the beginning of one, and let go of the log."""
+    with reading(call) as opened:
+        return read_backfills.backfill(opened.views, backfill)
+
+
 def standing_of(row: JobRow) -> Standing:
     """Return a job as the views show it, ready to be told."""
     return Standing(
@@ -89,6 +96,12 @@ def durations_of(call: Call, job_id: str) -> list[timedelta]:
             opened.views, job=JobId(job_id), status="succeeded", limit=DURATIONS_MAX
         )
     return [timedelta(microseconds=row.duration_us) for row in rows if row.duration_us is not None]
+
+
+def usual_duration(call: Call, job_id: str) -> timedelta | None:
+    """Return how long a run of a job usually takes, None when none has succeeded."""
+    durations = durations_of(call, job_id)
+    return median_low(durations) if durations else None
 
 
 def record_of(row: Struct) -> dict[str, object]:

@@ -1,11 +1,10 @@
-"""`run start`, `cancel`, `retry` and `resolve`: runs that a person asks for, ends or settles.
+"""`run start` and `cancel`: runs that a person asks for, and ends.
 
 `run start --wait` follows the run's own stream in the log until it has ended; the exit code says
 how.
 """
 
 from datetime import timedelta
-from typing import Literal
 
 import click
 
@@ -99,48 +98,6 @@ def cancel(call: Call, /, *, run: str) -> None:
     elif kinds:
         line = f"Run {row.run} is asked to end."
     answer(call, told, [line], facts={"run": row.run, "job": row.job, "job_id": row.job_id})
-
-
-@writes("retry", *RUN_FIELDS)
-@click.argument("run")
-@pass_call
-def retry(call: Call, /, *, run: str) -> None:
-    """Try an ended run again, as the same run.
-
-    Only a failed, expired or cancelled run; its attempts count from here.
-    """
-    row = run_named(call, run)
-    told = ask(call, c.RetryRun(run=RunId(row.run)), stream=row.stream)
-    answer(
-        call,
-        told,
-        [f"Run {row.run} is tried again."],
-        facts={"run": row.run, "job": row.job, "job_id": row.job_id},
-        notes=serving_notes(call),
-    )
-
-
-@writes("resolve", "verdict", *RUN_FIELDS)
-@click.argument("run")
-@click.option(
-    "--as",
-    "verdict",
-    type=click.Choice(["succeeded", "failed", "retry"]),
-    required=True,
-    help="What it counts as, or that it is tried again.",
-)
-@pass_call
-def resolve(call: Call, /, *, run: str, verdict: Literal["succeeded", "failed", "retry"]) -> None:
-    """Settle a held run."""
-    row = run_named(call, run)
-    told = ask(call, c.ResolveRun(run=RunId(row.run), verdict=verdict), stream=row.stream)
-    line = "is tried again" if verdict == "retry" else f"counts as {verdict}"
-    answer(
-        call,
-        told,
-        [f"Run {row.run} {line}."],
-        facts={"run": row.run, "job": row.job, "job_id": row.job_id, "verdict": verdict},
-    )
 
 
 def ended(call: Call, log: Log, run: RunId, patience: timedelta | None) -> Ending | None:
