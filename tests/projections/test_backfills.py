@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
 
 from projections import read_backfills, read_jobs
 from projections.projector import Projector
@@ -22,7 +23,7 @@ from tests.projections.backfilled import (
     requested,
     rerun,
 )
-from tests.projections.histories import BEN, NOON, History
+from tests.projections.histories import BEN, LIVES, NOON, History, live
 from tests.projections.views import folded, rows_of
 
 
@@ -172,3 +173,29 @@ def test_a_miss_shows_the_backfill_that_went_over_all_of_it_since() -> None:
     exact = BackfillId("exact")
     add(history, backfill_stream(exact), e.BackfillCancelled(backfill=exact))
     assert "wide" == shown_with("none", MINUTE, MINUTE)
+
+
+@given(LIVES)
+def test_the_rows_show_what_the_executor_believes(steps: list[tuple[str, int, int]]) -> None:
+    history = History()
+    history.start()
+    live(history, steps)
+    views, _ = folded(history.log)
+    with views.reading() as connection:
+        rows = {row.backfill: row for row in read_backfills.backfills(connection)}
+    states = history.handle.timetable.backfills
+    assert set(states) == {row.backfill for row in rows.values() if not row.is_over}
+    for key, state in states.items():
+        row = rows[key]
+        assert (state.cursor, state.looked_at, state.planned, state.paused) == (
+            row.cursor,
+            row.looked_at,
+            row.planned,
+            row.status == "paused",
+        )
+        assert (state.succeeded, state.failed, state.cancelled) == (
+            row.succeeded,
+            row.failed,
+            row.cancelled,
+        )
+        assert len(history.handle.timetable.open_in.get(key, ())) == row.open

@@ -17,18 +17,8 @@ from tools.cli.reading import job_of, paged, reading, record_of
 from tools.cli.skip_words import REASONS
 
 FIELDS = (
-    *(
-        "job",
-        "after",
-        "until",
-        "count",
-        "reason",
-        "because",
-        "backfill",
-        "job_id",
-        "at",
-        "position",
-    ),
+    *("job", "after", "until", "count", "reason", "because", "backfill"),
+    *("job_id", "at", "position"),
 )
 SHAPE = Shape(
     FIELDS, ("job", "after", "until", "count", "reason", "position", "because", "backfill")

@@ -168,6 +168,16 @@ def test_it_is_paused_resumed_and_cancelled(orders: Desk) -> None:
     ) == (printed.out, status())
 
 
+def test_the_history_of_its_job_tells_of_it_in_words(orders: Desk) -> None:
+    backfill = started(orders, "--reason", "outage")
+    orders.done("backfill", "cancel", backfill)
+    cancelled, requested, _ = orders.done("job", "history", "orders").rows[1:]
+    assert ["backfill-requested", "outage", f"backfill {backfill} of 6 occurrences"] == [
+        requested[place] for place in (2, 4, 5)
+    ]
+    assert ["backfill-cancelled", f"backfill {backfill}"] == [cancelled[2], cancelled[5]]
+
+
 @pytest.mark.parametrize("verb", ["pause", "resume", "cancel"])
 def test_what_is_over_stays_as_it_is(orders: Desk, verb: str) -> None:
     backfill = started(orders)
