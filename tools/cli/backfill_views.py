@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args
 import click
 from msgspec.structs import asdict
 
-from projections import read_backfills
+from projections import read_backfills, read_jobs
 from projections.backfills import BackfillStatus
 from projections.rows import BackfillRow
 from scheduler.model.errors import BadInput, Unreachable
@@ -37,6 +37,7 @@ LISTED: Final = Shape(
     FIELDS, ("backfill", "job", "status", "after", "until", "progress", "failed", "time_left")
 )
 SHOWN: Final = Shape(FIELDS, ())
+ALL_PAUSED: Final = "Everything is paused, and this with it. Resume: horolog job resume --all"
 EXIT_RUNS_FAILED: Final = 6
 WATCH_S: Final = 1.0  # between two looks
 
@@ -105,6 +106,8 @@ def watched(call: Call, row: BackfillRow) -> int:
     kind = call.form.kind
     if kind == "csv":
         raise BadInput.at("--csv", "is no form to follow something in.", "Use --jsonl")
+    if not row.is_over and is_all_paused(call):
+        note(ALL_PAUSED)
     last = row
     is_drawn = kind == "people" and sys.stdout.isatty()
     for number, last in enumerate(seen(call, row)):
@@ -135,6 +138,13 @@ def seen(call: Call, row: BackfillRow) -> Iterator[BackfillRow]:
         if now != row:
             row = now
             yield row
+
+
+def is_all_paused(call: Call) -> bool:
+    """Return whether everything is paused, so that no backfill moves."""
+    with reading(call) as opened:
+        whole = read_jobs.system(opened.views)
+    return whole is not None and whole.paused_at is not None
 
 
 def rest() -> None:
@@ -183,6 +193,8 @@ def lines_of(call: Call, row: BackfillRow) -> Iterator[str]:
     if row.left_out:
         yield f"  {row.left_out:,} left out: someone had asked to skip them"
     yield f"  {progress_line(call, row)}"
+    if not row.is_over and is_all_paused(call):
+        yield f"  {ALL_PAUSED}"
     if row.ended_at is not None:
         yield f"  over since {format_instant(row.ended_at, call.zone)}"
     if row.failed or row.held:

@@ -241,10 +241,11 @@ def test_a_job_that_nobody_knows_has_no_backfill(orders: Desk) -> None:
 def test_what_a_resumption_passed_over_is_run_by_the_command_it_printed(orders: Desk) -> None:
     orders.done("job", "pause", "orders")
     orders.carry_out(35 * 60)
-    told = orders.done("job", "resume", "orders").out
-    command = told.partition("horolog ")[2].split()
-    backfill = orders.done(*command).out.strip()
+    command = orders.done("job", "resume", "orders").out.partition("horolog ")[2]
+    assert f"To run them: horolog {command}" in orders.done("missed", "orders").err
+    backfill = orders.done(*command.split()).out.strip()
     orders.carry_out(turns=4)
+    assert "3 fire times in all.\n" == orders.done("missed", "orders").err
     shown = orders.done("backfill", "show", backfill, "--json").json
     assert ("finished", 3, 3) == (shown["status"], shown["count"], shown["succeeded"])
     (miss,) = orders.done("missed", "--json").json

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from scheduler.model.commands import CancelBackfill
+from scheduler.model.jobs import BackfillId
 from tests.tools.cli.desk import Desk
 
 HOUR = ("--from", "2026-03-02T11:00Z", "--until", "2026-03-02T12:00Z")
@@ -21,14 +23,10 @@ def started(desk: Desk, *words: str) -> str:
     return desk.done("backfill", "start", "orders", *HOUR, *words).out.strip()
 
 
-def moved_by(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, step: Callable[[], None]
-) -> list[Callable[[], None]]:
+def moved_by(monkeypatch: pytest.MonkeyPatch, step: Callable[[], object]) -> None:
     """Have something happen between two looks of whoever follows, as if a server served."""
-    steps = [step]
     monkeypatch.setattr("tools.cli.backfill_views.is_served", lambda _: True)
-    monkeypatch.setattr("tools.cli.backfill_views.rest", lambda: [one() for one in steps])
-    return steps
+    monkeypatch.setattr("tools.cli.backfill_views.rest", step)
 
 
 def test_a_list_tells_how_far_each_is_and_how_long_it_still_takes(orders: Desk) -> None:
@@ -75,6 +73,27 @@ def test_people_see_what_was_asked_for_and_how_far_it_is(orders: Desk) -> None:
     ] == lines[2:]
 
 
+def test_one_that_rests_while_everything_is_paused_says_so(
+    orders: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backfill = started(orders, "--concurrency", "6")
+    orders.done("job", "pause", "--all")
+    orders.carry_out(1)
+    assert "Everything is paused" in orders.done("backfill", "show", backfill).out
+
+    def cancel() -> None:
+        with orders.serving() as history:
+            history.ask(CancelBackfill(backfill=BackfillId(backfill)))
+
+    moved_by(monkeypatch, cancel)
+    printed = orders("backfill", "show", backfill, "--watch")
+    assert (6, ["0 of 6 looked at, 0 runs", "0 of 6 looked at, 0 runs · cancelled"]) == (
+        printed.code,
+        printed.out.splitlines(),
+    )
+    assert "horolog job resume --all" in printed.err
+
+
 def test_one_that_is_over_is_not_waited_for(orders: Desk) -> None:
     backfill = started(orders)
     orders.done("backfill", "cancel", backfill)
@@ -92,7 +111,7 @@ def test_following_prints_each_change_and_ends_with_it(
     orders: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backfill = started(orders, "--concurrency", "3")
-    moved_by(orders, monkeypatch, lambda: orders.carry_out(1, duration_us=1_000_000))
+    moved_by(monkeypatch, lambda: orders.carry_out(1, duration_us=1_000_000))
     printed = orders.done("backfill", "show", backfill, "--watch")
     assert [
         "0 of 6 looked at, 0 runs",
@@ -105,7 +124,7 @@ def test_following_one_whose_runs_fail_is_exit_code_6(
     orders: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backfill = started(orders, "--concurrency", "6")
-    moved_by(orders, monkeypatch, lambda: orders.carry_out(1, kind="error", error="no data"))
+    moved_by(monkeypatch, lambda: orders.carry_out(1, kind="error", error="no data"))
     printed = orders("backfill", "show", backfill, "--watch", "--json=status,failed")
     assert (6, {"status": "finished", "failed": 6}) == (printed.code, printed.json)
     assert f"Of 6 runs 6 failed. See: horolog run list --backfill {backfill}\n" == printed.err
@@ -115,7 +134,7 @@ def test_scripts_follow_by_json_lines_and_not_by_csv(
     orders: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backfill = started(orders, "--concurrency", "6")
-    moved_by(orders, monkeypatch, lambda: orders.carry_out(1))
+    moved_by(monkeypatch, lambda: orders.carry_out(1))
     assert 2 == orders("backfill", "show", backfill, "--watch", "--csv").code
     lines = orders.done("backfill", "show", backfill, "--watch", "--jsonl").out.splitlines()
     told = [json.loads(line) for line in lines]
@@ -126,7 +145,7 @@ def test_scripts_follow_by_json_lines_and_not_by_csv(
 
 def test_a_terminal_has_its_line_drawn_anew(orders: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     backfill = started(orders, "--concurrency", "6")
-    moved_by(orders, monkeypatch, lambda: orders.carry_out(1))
+    moved_by(monkeypatch, lambda: orders.carry_out(1))
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     printed = orders.done("backfill", "show", backfill, "--watch")
     first, *anew = printed.out.split("\r\x1b[2K")

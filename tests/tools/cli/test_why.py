@@ -242,7 +242,10 @@ def test_people_see_how_many_fires_were_missed_in_all(orders: Desk) -> None:
     assert "0 fire times in all.\n" == orders.done("missed").err
     orders.carry_out(65 * 60)
     printed = orders.done("missed", "orders")
-    assert "5 fire times in all.\n" == printed.err
+    window = "--from 2026-03-02T12:00:01Z --until 2026-03-02T12:50:01Z"
+    assert (
+        f"5 fire times in all.\nTo run them: horolog backfill start orders {window}\n"
+    ) == printed.err
     assert ["orders", "5", "coalesced"] == [printed.rows[1][place] for place in (0, 3, 4)]
 
 
