@@ -40,6 +40,7 @@ RATE: Final = re.compile(r"([0-9]{1,9}) ?(?:/ ?min)?", re.ASCII)
 BACKFILL_FIELDS: Final = ("backfill", "job", "job_id", *ANSWER_FIELDS)
 PLAN: Final = Shape(("job", "job_id", *PLAN_FIELDS), ())
 LOOKING: Final = "to see what a backfill would do"  # why a wish is decided that is not stored
+TYPED: Final = {"$.until": "--until", "$.concurrency": "--concurrency", "$.per_minute": "--rate"}
 NOBODY_ADVANCES: Final = "Nobody serves this log; `horolog serve` carries it out."
 
 
@@ -223,6 +224,8 @@ def wish_for(call: Call, row: JobRow, asked: Asked) -> c.RequestBackfill:
     """Return the wish for a backfill, from what was typed. Raises: BadInput."""
     first = call.instant(asked["since"], option="--from")
     if asked["until"] is None:
+        if call.key is not None:
+            raise BadInput.at("--until", "is missing: under --key, a repeat must say the same.")
         until = row.cursor.replace(microsecond=0)
     else:
         until = call.instant(asked["until"], option="--until") - SECOND
@@ -258,7 +261,11 @@ def rate_of(text: str) -> int:
 def plan_for(call: Call, wish: c.RequestBackfill) -> Plan:
     """Return what a backfill would do: it is decided, and not stored."""
     with open_wishes(call.settings, clock=call.clock) as wishes:
-        told = wishes.ask(wish, reason=call.why() or LOOKING, dry_run=True)
+        try:
+            told = wishes.ask(wish, reason=call.why() or LOOKING, dry_run=True)
+        except BadInput as bad:
+            typed = (one._replace(path=TYPED.get(one.path, one.path)) for one in bad.problems)
+            raise BadInput(*typed) from None
     return plan_as_asked(call, request_in(told))
 
 

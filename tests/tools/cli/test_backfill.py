@@ -136,6 +136,8 @@ def test_a_dry_run_shows_the_plan_and_the_event_and_stores_nothing(orders: Desk)
 def test_a_repeat_under_its_key_is_the_same_backfill(orders: Desk) -> None:
     first = started(orders, "--key", "k1")
     assert first == started(orders, "--key", "k1")
+    moving = orders("backfill", "start", "orders", *WINDOW[:2], "--key", "k1")
+    assert (2, True) == (moving.code, "--until: is missing" in moving.err)
     assert 1 == len(orders.done("backfill", "list", "--json").json)
 
 
@@ -192,8 +194,14 @@ def test_what_is_over_stays_as_it_is(orders: Desk, verb: str) -> None:
     [
         (("--from", "2026-03-02T12:00Z", "--until", "2026-03-02T11:00Z"), "--until: does not lie"),
         (("--from", "teatime"), "--from"),
-        (("--from", "2026-03-02T11:00Z", "--until", "2026-03-02T13:00Z"), "are not decided yet"),
-        (("--from", "2026-03-02T11:01Z", "--until", "2026-03-02T11:09Z"), "no fire time in this"),
+        (
+            ("--from", "2026-03-02T11:00Z", "--until", "2026-03-02T13:00Z"),
+            "--until: the fire times",
+        ),
+        (
+            ("--from", "2026-03-02T11:01Z", "--until", "2026-03-02T11:09Z"),
+            "--until: the job has no fire",
+        ),
         ((*WINDOW, "--rate", "quickly"), "--rate"),
         ((*WINDOW, "--rate", "0/min"), "--rate"),
         ((*WINDOW, "--rate", "99999999999/min"), "--rate"),
