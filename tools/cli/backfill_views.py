@@ -132,8 +132,13 @@ def watched(call: Call, row: BackfillRow) -> int:
 def seen(call: Call, row: BackfillRow) -> Iterator[BackfillRow]:
     """Yield a backfill at first, whenever it has changed, and when it is over."""
     yield row
+    was_served = True
     while not row.is_over:
         rest()
+        served = is_served(call)
+        if was_served and not served:
+            note("The server has gone; this goes on when the log is served again.")
+        was_served = served
         now = backfill_named(call, row.backfill)
         if now != row:
             row = now

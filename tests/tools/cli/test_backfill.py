@@ -178,6 +178,10 @@ def test_the_history_of_its_job_tells_of_it_in_words(orders: Desk) -> None:
         requested[place] for place in (2, 4, 5)
     ]
     assert ["backfill-cancelled", f"backfill {backfill}"] == [cancelled[2], cancelled[5]]
+    types = [
+        event["type"] for event in orders.done("log", "list", "--job", "orders", "--json").json
+    ]
+    assert ["job-defined", "backfill-requested", "backfill-cancelled"] == types
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "cancel"])

@@ -94,6 +94,24 @@ def test_one_that_rests_while_everything_is_paused_says_so(
     assert "horolog job resume --all" in printed.err
 
 
+def test_a_server_that_goes_meanwhile_is_told_once_and_waited_for(
+    orders: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backfill = started(orders, "--concurrency", "6")
+    served = iter([True, False, False, True])
+    looks = iter([None, None, 1, 1, 1])
+
+    def step() -> None:
+        if next(looks):
+            orders.carry_out(1)
+
+    moved_by(monkeypatch, step)
+    monkeypatch.setattr("tools.cli.backfill_views.is_served", lambda _: next(served, True))
+    printed = orders.done("backfill", "show", backfill, "--watch")
+    assert "The server has gone; this goes on when the log is served again.\n" == printed.err
+    assert printed.out.endswith(" · finished\n")
+
+
 def test_one_that_is_over_is_not_waited_for(orders: Desk) -> None:
     backfill = started(orders)
     orders.done("backfill", "cancel", backfill)
