@@ -133,6 +133,18 @@ def test_a_dry_run_shows_the_plan_and_the_event_and_stores_nothing(orders: Desk)
     assert head == orders.head
 
 
+def test_at_a_terminal_the_plan_is_shown_and_asked_about(
+    orders: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    printed = orders("backfill", "start", "orders", *WINDOW)
+    assert (1, "") == (printed.code, printed.out)
+    assert "  6 would run" in printed.err
+    assert [] == orders.done("backfill", "list", "--json").json
+    started(orders, "--yes")
+
+
 def test_a_repeat_under_its_key_is_the_same_backfill(orders: Desk) -> None:
     first = started(orders, "--key", "k1")
     assert first == started(orders, "--key", "k1")
