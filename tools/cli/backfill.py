@@ -221,7 +221,12 @@ def under_way(call: Call, backfill: str) -> BackfillRow:
 
 
 def wish_for(call: Call, row: JobRow, asked: Asked) -> c.RequestBackfill:
-    """Return the wish for a backfill, from what was typed. Raises: BadInput."""
+    """Return the wish for a backfill, from what was typed.
+
+    Raises: BadInput; Conflict, when the job was removed.
+    """
+    if row.status == "removed":
+        raise Conflict(f"{row.name} was removed; its occurrences stay as they are")
     first = call.instant(asked["since"], option="--from")
     if asked["until"] is None:
         if call.key is not None:

@@ -31,8 +31,8 @@ UNREAD: Final = Definition(name="", service="", schedule=Manual())  # stands for
 MINUTE: Final = timedelta(minutes=1)
 PLAN_FIELDS: Final = (
     *("after", "until", "only", "order", "concurrency", "per_minute", "callbacks"),
-    *("count", "first", "last", "to_run", "to_run_again", "unchanged", "skipped_by_hand"),
-    *("excluded", "usual_duration", "takes"),
+    *("count", "first_fire", "last_fire", "to_run", "to_run_again", "unchanged"),
+    *("skipped_by_hand", "excluded", "usual_duration", "takes"),
 )
 MISSING: Final = "without a run"
 UNDER_WAY: Final = "under way"
@@ -136,8 +136,8 @@ def record_of(plan: Plan) -> dict[str, object]:
     asked = plan.asked
     return {
         **{field: getattr(asked, field) for field in PLAN_FIELDS[:8]},
-        "first": plan.first,
-        "last": plan.last,
+        "first_fire": plan.first,
+        "last_fire": plan.last,
         "to_run": plan.to_run,
         "to_run_again": plan.to_run_again,
         "unchanged": plan.unchanged,

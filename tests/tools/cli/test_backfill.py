@@ -3,6 +3,8 @@
 import pytest
 
 from tests.tools.cli.desk import Desk
+from tools.cli.backfill import start
+from tools.cli.given import VerbCommand
 
 WINDOW = ("--from", "2026-03-02T11:00Z", "--until", "2026-03-02T12:00Z")
 
@@ -24,8 +26,8 @@ def test_a_plan_says_what_would_run_and_stores_nothing(orders: Desk) -> None:
     plan = orders.done("backfill", "plan", "orders", *WINDOW, "--json").json
     assert (6, "2026-03-02T11:00:00Z", "2026-03-02T11:50:00Z") == (
         plan["count"],
-        plan["first"],
-        plan["last"],
+        plan["first_fire"],
+        plan["last_fire"],
     )
     assert (6, 0, {}, 0, []) == (
         plan["to_run"],
@@ -101,14 +103,14 @@ def test_a_backfill_is_asked_for_and_waits_for_a_server(orders: Desk) -> None:
 def test_from_is_inclusive_and_until_is_not(orders: Desk) -> None:
     exact = ("--from", "2026-03-02T11:10Z", "--until", "2026-03-02T11:20Z")
     plan = orders.done("backfill", "plan", "orders", *exact, "--json").json
-    assert (1, "2026-03-02T11:10:00Z") == (plan["count"], plan["first"])
+    assert (1, "2026-03-02T11:10:00Z") == (plan["count"], plan["first_fire"])
     assert ("2026-03-02T11:09:59Z", "2026-03-02T11:19:59Z") == (plan["after"], plan["until"])
 
 
 def test_without_an_end_it_goes_up_to_where_the_job_is_decided(orders: Desk) -> None:
     orders.carry_out(25 * 60)
     plan = orders.done("backfill", "plan", "orders", "--from", "2026-03-02T12:00Z", "--json").json
-    assert ("2026-03-02T12:20:00Z", {"succeeded": 1}) == (plan["last"], plan["unchanged"])
+    assert ("2026-03-02T12:20:00Z", {"succeeded": 1}) == (plan["last_fire"], plan["unchanged"])
 
 
 def test_each_run_gets_its_fire_time_and_another_backfill_runs_nothing_twice(orders: Desk) -> None:
@@ -143,6 +145,22 @@ def test_at_a_terminal_the_plan_is_shown_and_asked_about(
     assert "  6 would run" in printed.err
     assert [] == orders.done("backfill", "list", "--json").json
     started(orders, "--yes")
+
+
+def test_the_answer_has_the_fields_it_is_checked_for_and_no_two_of_one_name(orders: Desk) -> None:
+    answer = orders.done("backfill", "start", "orders", *WINDOW, "--json").json
+    assert isinstance(start, VerbCommand)
+    assert sorted(start.fields) == sorted(answer)
+    assert ("2026-03-02T11:00:00Z", True) == (answer["first_fire"], answer["first"] > 1)
+    plan = orders("backfill", "start", "orders", *WINDOW, "--json=nonsense")
+    assert (2, 1) == (plan.code, len(orders.done("backfill", "list", "--json").json))
+
+
+def test_a_removed_job_is_left_as_it_is(orders: Desk) -> None:
+    orders.done("job", "remove", "orders")
+    printed = orders("backfill", "plan", "orders", *WINDOW)
+    assert 5 == printed.code
+    assert "orders was removed" in printed.err
 
 
 def test_a_repeat_under_its_key_is_the_same_backfill(orders: Desk) -> None:
