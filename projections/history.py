@@ -2,8 +2,9 @@
 
 A change of a definition keeps it before and after, whole, so that any two revisions can be compared
 without the log. What the schedule itself does (plans, attempts, skips) is not history but runs and
-misses; a run asked for by hand, cancelled, resolved or reopened is. Of a run that another's end
-called only its job is noted, so that what people do to it can be found. Nothing is kept in memory.
+misses; a run asked for by hand, cancelled, resolved, reopened or repeated is, and so is a backfill,
+whose runs are not. Of a run that another's end called, and of a backfill, the job is noted, so that
+what people do to it can be found. Nothing is kept in memory.
 """
 
 import sqlite3
@@ -48,28 +49,28 @@ class History:
 
     name: ClassVar[str] = "history"
     version: ClassVar[int] = 3
-    tables: ClassVar[tuple[str, ...]] = ("changes", "callbacks")
+    tables: ClassVar[tuple[str, ...]] = ("changes", "jobs_of")
     ddl: ClassVar[tuple[str, ...]] = (
         CHANGES_DDL,
-        "CREATE TABLE callbacks_{g}(run TEXT PRIMARY KEY, job_id TEXT NOT NULL) STRICT",
+        "CREATE TABLE jobs_of_{g}(id TEXT PRIMARY KEY, job_id TEXT NOT NULL) STRICT",
         "CREATE INDEX changes_{g}_by_job ON changes_{g}(job_id)",
         "CREATE INDEX changes_{g}_by_run ON changes_{g}(run) WHERE run IS NOT NULL",
     )
     views: ClassVar[Mapping[str, str]] = {"changes": "SELECT * FROM changes_{g}"}
 
     def __init__(self, generation: int) -> None:
-        changes, callbacks = (f"{table}_{generation}" for table in self.tables)
+        changes, jobs_of = (f"{table}_{generation}" for table in self.tables)
         self._insert = insertion(changes, FIELDS)
         self._find_definition = (
             f"SELECT after FROM {changes} WHERE job_id = ? AND after IS NOT NULL"
             " ORDER BY position DESC LIMIT 1"
         )
         self._find_job = (
-            f"SELECT job_id FROM {callbacks} WHERE run = ?1 UNION ALL SELECT * FROM"
+            f"SELECT job_id FROM {jobs_of} WHERE id = ?1 UNION ALL SELECT * FROM"
             f" (SELECT job_id FROM {changes} WHERE run = ?1 AND job_id IS NOT NULL"
             " ORDER BY position LIMIT 1) LIMIT 1"
         )
-        self._put_callback = f"INSERT INTO {callbacks} VALUES (?, ?)"
+        self._put_job = f"INSERT INTO {jobs_of} VALUES (?, ?)"
 
     def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
         """Fold the events: each change is one row."""
@@ -77,10 +78,10 @@ class History:
             event = recorded.event
             match event:
                 case e.RunPlanned(cause="callback"):  # of another run's end
-                    connection.execute(self._put_callback, (event.run, event.job))
-                case e.ServiceCalled(cause="call"):
+                    connection.execute(self._put_job, (event.run, event.job))
+                case e.ServiceCalled(cause="call" | "rerun"):
                     self._put(connection, recorded, run=event.run)
-                case e.RunPlanned(fire_time=None):  # asked for by hand
+                case e.RunPlanned(fire_time=None) | e.RunPlanned(cause="rerun"):  # by hand
                     self._put(connection, recorded, job=event.job, run=event.run)
                 case e.RunPlanned() | e.AttemptStarted() | e.RunSucceeded():
                     pass  # the hottest, and no change
@@ -100,6 +101,17 @@ class History:
                 case e.CancelRequested() | e.RunCancelled() | e.RunResolved() | e.RunReopened():
                     job = self._job_of(connection, recorded.stream, event.run)
                     self._put(connection, recorded, job=job, run=event.run)
+                case e.BackfillRequested(backfill=backfill, job=job):
+                    connection.execute(self._put_job, (backfill, job))
+                    self._put(connection, recorded, job=job)
+                case (
+                    e.BackfillPaused()
+                    | e.BackfillResumed()
+                    | e.BackfillCancelled()
+                    | e.BackfillFinished()
+                ):
+                    job = self._job_of(connection, recorded.stream, event.backfill)
+                    self._put(connection, recorded, job=job)
                 case (
                     e.SystemPaused()
                     | e.SystemResumed()
@@ -130,12 +142,12 @@ class History:
             connection, recorded, job=event.job, before=before, after=after, revision=revision
         )
 
-    def _job_of(self, connection: sqlite3.Connection, stream: str, run: str) -> JobId | None:
-        """Return the job of a run: its stream names it, or what asked for the run."""
+    def _job_of(self, connection: sqlite3.Connection, stream: str, key: str) -> JobId | None:
+        """Return the job of a run or a backfill: its stream names it, or what asked for it."""
         occurrence = fire_of(stream)
         if occurrence is not None:
             return occurrence[1]
-        found = connection.execute(self._find_job, (run,)).fetchone()
+        found = connection.execute(self._find_job, (key,)).fetchone()
         return None if found is None else JobId(found[0])
 
     def _put(

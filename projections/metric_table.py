@@ -69,7 +69,8 @@ METRICS: Final = (
     Metric(
         "horolog_job_consecutive_failures",
         "gauge",
-        "Runs of the job that failed or expired since its last success.",
+        "Runs of the job that failed or expired since its last success. Those of backfills neither"
+        " add to it nor end it; a rerun that succeeds ends it.",
         JOB,
     ),
     Metric(
@@ -78,6 +79,12 @@ METRICS: Final = (
         "Runs of the job that have not ended. abandoned: given up, but its thread still runs and"
         " keeps its slot. held: it waits for a person.",
         (*JOB, "status"),
+    ),
+    Metric("horolog_backfills", "gauge", "Backfills that are not over.", ("state",)),
+    Metric(
+        "horolog_backfill_occurrences_left",
+        "gauge",
+        "Occurrences that backfills which are not over have not looked at yet.",
     ),
     # -- counts over the log
     Metric(

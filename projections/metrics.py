@@ -20,6 +20,7 @@ from prometheus_client import metrics_core as core
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from projections.backfills import BackfillStatus
 from projections.metric_table import METRICS, Metric
 from projections.read_tally import Tallied, Unfinished, read, seconds
 from projections.tally_tables import (
@@ -36,6 +37,7 @@ from scheduler.rules.run_state import RunStatus
 
 UNFINISHED: Final[tuple[RunStatus, ...]] = ("waiting", "running", "retrying", "abandoned", "held")
 STATES: Final = ("active", "paused", "exhausted", "manual")
+BACKFILL_STATES: Final[tuple[BackfillStatus, ...]] = ("running", "paused")
 RUN_OUTCOMES: Final = get_args(RunOutcome)
 ATTEMPT_OUTCOMES: Final = get_args(AttemptOutcome)
 REASONS: Final = get_args(SkipReason)
@@ -189,6 +191,9 @@ def add_jobs(families: Families, tallied: Tallied) -> None:
     add("horolog_paused", tallied.is_paused)
     for state in STATES:
         add("horolog_jobs", tallied.states.get(state, 0), state)
+    for backfill_state in BACKFILL_STATES:
+        add("horolog_backfills", tallied.backfills.get(backfill_state, 0), backfill_state)
+    add("horolog_backfill_occurrences_left", tallied.backfill_occurrences_left)
     unlisted = sum(tallied.states.values()) - len(tallied.jobs)
     add("horolog_jobs_unlisted", unlisted)
     for job in tallied.jobs:

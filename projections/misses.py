@@ -1,7 +1,8 @@
 """What did not run, and why: one row per skip, with its window, its reason and its exact count.
 
 A skip's rows never change and nothing is kept in memory. The job's name is not kept either: the
-stable view shows the one it has now, which is the one people ask by.
+stable view shows the one it has now, which is the one people ask by; beside it the last backfill
+that went over the whole window since.
 """
 
 import sqlite3
@@ -26,7 +27,12 @@ CREATE TABLE skips_{g}(
 """
 MISSES_VIEW: Final = """
 SELECT coalesce(j.name, s.job_id) AS job, s.job_id, s.after, s.until, s.count, s.reason, s.at,
-  s.position
+  (
+    SELECT b.backfill FROM backfills AS b
+    WHERE b.job_id = s.job_id AND b.after <= s.after AND b.until >= s.until
+      AND b.status <> 'cancelled' AND b.position > s.position
+    ORDER BY b.position DESC LIMIT 1
+  ) AS backfill, s.position
 FROM skips_{g} AS s LEFT JOIN jobs AS j ON j.job_id = s.job_id
 """
 FIELDS: Final = ("position", "job_id", "after", "until", "count", "reason", "at")

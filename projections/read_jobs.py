@@ -50,12 +50,8 @@ def jobs(
     elif status != "any":
         question.where("status = ?", status)
     for label in labels:
-        key, has_value, value = label.partition("=")
-        borne = "SELECT 1 FROM json_each(definition, '$.labels') WHERE key = ?"
-        if has_value:
-            question.where(f"EXISTS ({borne} AND value = ?)", key, value)
-        else:
-            question.where(f"EXISTS ({borne})", key)
+        condition, values = of_label(label)
+        question.where(condition, *values)
     if search:
         description = "coalesce(json_extract(definition, '$.description'), '')"
         text = f"lower(name || char(10) || service || char(10) || {description})"
@@ -63,6 +59,15 @@ def jobs(
     if after:
         question.where("(name, job_id) > (?, ?)", *after)
     return [JOB.read(row) for row in question.ask(connection, "name, job_id", limit)]
+
+
+def of_label(label: str) -> tuple[str, tuple[str, ...]]:
+    """Return the condition on jobs that bear a label, "key" or "key=value", and its values."""
+    key, has_value, value = label.partition("=")
+    labels = "SELECT 1 FROM json_each(definition, '$.labels') WHERE key = ?"
+    if has_value:
+        return f"EXISTS ({labels} AND value = ?)", (key, value)
+    return f"EXISTS ({labels})", (key,)
 
 
 def job(connection: sqlite3.Connection, name_or_id: str) -> JobRow:

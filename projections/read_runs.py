@@ -5,15 +5,16 @@ Nothing is decided by what is read here.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
 
 from projections.contract import maybe_stamp, stamp
-from projections.read_jobs import one_by_prefix
+from projections.read_jobs import of_label, one_by_prefix
 from projections.rows import ATTEMPT, RUN, STEP, AttemptRow, RunRow, StepRow
 from projections.statements import Question
 from scheduler.model.errors import NotFound
-from scheduler.model.jobs import Cause, JobId
+from scheduler.model.jobs import BackfillId, Cause, JobId
 from scheduler.model.limits import ID_PREFIX_CHARS_MIN, ROWS_PER_LIST_MAX
 from scheduler.rules.run_state import RunStatus
 
@@ -26,6 +27,7 @@ def runs(
     job: JobId | None = None,
     status: RunStatus | Literal["open"] | None = None,
     cause: Cause | None = None,
+    backfill: BackfillId | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     after: tuple[datetime, int] | None = None,
@@ -41,12 +43,42 @@ def runs(
     if status not in {None, "succeeded"}:
         question.where("status <> 'succeeded'")  # said again for the index of the few others
     question.where("cause = ?", cause)
+    question.where("backfill = ?", backfill)
     question.where("planned_at > ?", maybe_stamp(since))
     question.where("planned_at <= ?", maybe_stamp(until))
     if after:
         question.where("(planned_at, position) < (?, ?)", stamp(after[0]), after[1])
     rows = question.ask(connection, "planned_at DESC, position DESC", limit)
     return [RUN.read(row) for row in rows]
+
+
+def mendable(
+    connection: sqlite3.Connection,
+    *statuses: Literal["failed", "expired", "held"],
+    job: JobId | None = None,
+    labels: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+) -> list[RunRow]:
+    """Return the runs planned in (since, until] that stand so, the earliest first.
+
+    Only such as a person can still do something about: the last of their stream, and of no job that
+    was removed. `labels` are "key" or "key=value", all of which the job bears.
+    """
+    question = Question(RUN.columns, "runs")
+    marks = ", ".join("?" * len(statuses))
+    question.where(f"status IN ({marks}) AND status <> 'succeeded'", *statuses)
+    question.where("job_id = ?", job)
+    question.where("planned_at > ?", maybe_stamp(since))
+    question.where("planned_at <= ?", maybe_stamp(until))
+    question.where("NOT EXISTS (SELECT 1 FROM runs AS later WHERE later.of = runs.run)")
+    borne = [of_label(label) for label in labels]
+    jobs = " AND ".join(["status <> 'removed'", *(condition for condition, _ in borne)])
+    or_none = "" if labels else "job_id = '' OR "  # a call has no job, and so no label
+    values = [value for _, found in borne for value in found]
+    question.where(f"({or_none}job_id IN (SELECT job_id FROM jobs WHERE {jobs}))", *values)
+    return [RUN.read(row) for row in question.ask(connection, "planned_at, position", limit)]
 
 
 def run(connection: sqlite3.Connection, run_id: str) -> RunRow:

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from projections.backfills import BackfillStatus
 from projections.contract import instant
 from projections.job_tables import JobStatus
 from projections.read_jobs import count_jobs, system
@@ -36,6 +37,10 @@ SELECT job_id, status, count(*) FROM runs
 WHERE status IN ('waiting', 'running', 'retrying', 'abandoned', 'held') AND status <> 'succeeded'
 GROUP BY job_id, status
 """
+BACKFILLS: Final = """
+SELECT status, count(*), sum(count - looked_at) FROM backfills
+WHERE status IN ('running', 'paused') GROUP BY status
+"""
 
 
 class JobFigures(Struct, frozen=True):
@@ -58,6 +63,8 @@ class Tallied(Struct, frozen=True):
     rest_unfinished: dict[Series, Unfinished]
     others_deadline_s: float | None  # the earliest that is awaited, of jobs without own series
     others_failures: int  # the most in a row, of those
+    backfills: dict[BackfillStatus, int]  # those that are not over
+    backfill_occurrences_left: int  # that they have not looked at
 
 
 def read(connection: sqlite3.Connection) -> Tallied:
@@ -98,6 +105,7 @@ def _read(connection: sqlite3.Connection) -> Tallied:
         for series, counts in connection.execute("SELECT series, counts FROM tally_rest")
     }
     awaited_us, failures = connection.execute(OTHERS).fetchone()
+    repairs = connection.execute(BACKFILLS).fetchall()
     return Tallied(
         is_paused=is_paused,
         states=states,
@@ -109,6 +117,8 @@ def _read(connection: sqlite3.Connection) -> Tallied:
         },
         others_deadline_s=None if is_paused else seconds(awaited_us),
         others_failures=failures,
+        backfills={status: count for status, count, _ in repairs},
+        backfill_occurrences_left=sum(left for *_, left in repairs),
     )
 
 

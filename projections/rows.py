@@ -10,10 +10,13 @@ from typing import Final, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from projections.backfills import BackfillStatus
 from projections.job_tables import JobStatus
+from scheduler.model.backfill_events import Only, Order
 from scheduler.model.content import Payload
-from scheduler.model.jobs import Cause, Definition, JobId, Missed, RunId, SkipReason
+from scheduler.model.jobs import BackfillId, Cause, Definition, JobId, Missed, RunId, SkipReason
 from scheduler.model.schedules import Schedule
+from scheduler.model.streams import call_stream, fire_stream
 from scheduler.rules.run_state import RunStatus
 
 
@@ -72,7 +75,10 @@ class RunRow(Struct, frozen=True, gc=False):
     crashes: int
     cancelling: bool
     revision: int
-    number: int
+    number: int  # of the run in its stream
+    of: RunId | None  # of a rerun: the run that it repeats
+    call: RunId | None  # of a call's rerun: the call, whose stream it stands in
+    backfill: BackfillId | None  # the backfill that asked for it
     epoch: int
     actor: str | None  # who or what asked for it
     reason: str | None
@@ -85,6 +91,13 @@ class RunRow(Struct, frozen=True, gc=False):
     def key(self) -> tuple[datetime, int]:
         """Where a list goes on after this row."""
         return self.planned_at, self.position
+
+    @property
+    def stream(self) -> str:
+        """The stream it stands in."""
+        if self.fire_time is None:
+            return call_stream(self.call or self.run)
+        return fire_stream(self.fire_time, self.job_id)
 
 
 class AttemptRow(Struct, frozen=True, gc=False):
@@ -132,12 +145,56 @@ class MissRow(Struct, frozen=True, gc=False):
     count: int
     reason: SkipReason
     at: datetime
+    backfill: BackfillId | None  # the last that went over the whole window since
     position: int
 
     @property
     def key(self) -> tuple[datetime, int]:
         """Where a list goes on after this row."""
         return self.until, self.position
+
+
+class BackfillRow(Struct, frozen=True, gc=False):
+    """A backfill: what was asked for, and how far it has come."""
+
+    backfill: BackfillId
+    job: str  # its name now
+    job_id: JobId
+    status: BackfillStatus
+    after: datetime
+    until: datetime
+    count: int  # occurrences it is about
+    looked_at: int  # of them, so far: planned or passed
+    planned: int  # runs of it
+    passed: int  # occurrences that got no run of it
+    succeeded: int  # of its runs
+    failed: int  # or expired
+    cancelled: int
+    held: int  # wait for a person
+    open: int
+    cursor: datetime | None  # the occurrence that was looked at last
+    only: Only
+    order: Order
+    concurrency: int
+    per_minute: int | None
+    callbacks: bool
+    left_out: int  # fire times in its window that someone had asked to skip
+    requested_at: datetime
+    ended_at: datetime | None
+    actor: str | None  # who asked for it
+    on_behalf_of: str | None
+    reason: str | None
+    position: int  # of its request
+
+    @property
+    def key(self) -> int:
+        """Where a list goes on after this row."""
+        return self.position
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it plans nothing more."""
+        return self.status in {"cancelled", "finished"}
 
 
 class ChangeRow(Struct, frozen=True, gc=False):
@@ -184,7 +241,7 @@ class Shape(Generic[RowT]):
 
     def __init__(self, kind: type[RowT], *json: str) -> None:
         self._kind = kind
-        self.columns = ", ".join(kind.__struct_fields__)
+        self.columns = ", ".join(f"[{field}]" for field in kind.__struct_fields__)
         decode = msgspec.json.decode
         self._decoders: Mapping[int, Callable[[str], object]] = {
             kind.__struct_fields__.index(field): decode for field in json
@@ -206,5 +263,6 @@ RUN: Final = Shape(RunRow, "result", "input")
 ATTEMPT: Final = Shape(AttemptRow, "detail")
 STEP: Final = Shape(StepRow, "result")
 MISS: Final = Shape(MissRow)
+BACKFILL: Final = Shape(BackfillRow)
 CHANGE: Final = Shape(ChangeRow, "before", "after", "detail")
 SYSTEM: Final = Shape(SystemRow, "versions")

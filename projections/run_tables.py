@@ -15,9 +15,9 @@ from projections.contract import instant, maybe_instant, maybe_stamp, stamp
 from scheduler.log.contract import Recorded
 from scheduler.model.content import Payload
 from scheduler.model.events import RunPlanned, ServiceCalled
-from scheduler.model.jobs import Cause, Definition, JobId, RunId
+from scheduler.model.jobs import BackfillId, Cause, Definition, JobId, RunId
 from scheduler.model.schedules import Manual
-from scheduler.model.streams import call_stream, compact, fire_stream
+from scheduler.model.streams import call_stream, called_in, compact, fire_stream
 from scheduler.rules.run_state import NO_JOB, RunState, RunStatus, opened, opened_call
 
 UNREAD: Final = Definition(name="", service="", schedule=Manual())  # stands for any definition
@@ -39,6 +39,9 @@ CREATE TABLE runs_{g}(
   input        TEXT,
   service      TEXT,
   parent       TEXT,
+  of           TEXT,
+  call         TEXT,
+  backfill     TEXT,
   start_by     TEXT,
   status       TEXT    NOT NULL,
   start_at     TEXT    NOT NULL,
@@ -95,8 +98,8 @@ RUNS_VIEW: Final = """
 SELECT run, job, job_id, fire_time, due_time, window_start, cause, status, attempts,
   CASE WHEN status IN ('waiting', 'retrying') THEN start_at END AS next_attempt_at,
   planned_at, started_at, ended_at, duration_us, error_kind, error, result, input,
-  failures, crashes, cancelling, start_by, revision, number, epoch, actor, reason, service, parent,
-  successor, position
+  failures, crashes, cancelling, start_by, revision, number, of, call, backfill, epoch, actor,
+  reason, service, parent, successor, position
 FROM runs_{g}
 """
 ATTEMPTS_VIEW: Final = """
@@ -122,6 +125,10 @@ DDL: Final = (
     """
 CREATE INDEX runs_{g}_by_status ON runs_{g}(status, planned_at) WHERE status <> 'succeeded'
 """,
+    "CREATE INDEX runs_{g}_by_of ON runs_{g}(of) WHERE of IS NOT NULL",
+    """
+CREATE INDEX runs_{g}_by_backfill ON runs_{g}(backfill, status) WHERE backfill IS NOT NULL
+""",
 )
 VIEWS: Final = {"runs": RUNS_VIEW, "attempts": ATTEMPTS_VIEW, "steps": STEPS_VIEW}
 
@@ -145,6 +152,9 @@ class RunColumns(Struct, gc=False):
     input: str | None  # a payload as JSON; NULL: the job's own
     service: str | None  # what was called; NULL when a job stands behind the run
     parent: str | None  # of a callback: the run whose end it answers
+    of: str | None  # of a rerun: the run that it repeats
+    call: str | None  # of a call's rerun: the call, whose stream it stands in
+    backfill: str | None  # the backfill that asked for it
     start_by: str | None
     status: RunStatus
     start_at: str
@@ -219,6 +229,9 @@ def planned(recorded: Recorded, event: RunPlanned, job: str) -> tuple[RunColumns
         input=as_json(event.input),
         service=None,
         parent=event.parent,
+        of=event.of,
+        call=call_of(recorded.stream, event),
+        backfill=event.backfill,
         start_by=maybe_stamp(event.start_by),
         status=state.status,
         start_at=due_time,
@@ -236,7 +249,7 @@ def called(recorded: Recorded, event: ServiceCalled) -> tuple[RunColumns, RunSta
         run=event.run,
         job_id=NO_JOB,
         job="",
-        number=state.number,
+        number=event.number,
         revision=state.revision,
         cause=event.cause,
         actor=meta.actor if meta else None,
@@ -248,11 +261,19 @@ def called(recorded: Recorded, event: ServiceCalled) -> tuple[RunColumns, RunSta
         input=as_json(event.input),
         service=event.service,
         parent=event.parent,
+        of=event.of,
+        call=call_of(recorded.stream, event),
+        backfill=None,
         start_by=None,
         status=state.status,
         start_at=due_time,
     )
     return row, state
+
+
+def call_of(stream: str, event: RunPlanned | ServiceCalled) -> str | None:
+    """Return the call that a run repeats, None for a first run and for an occurrence's."""
+    return None if event.number == 1 else called_in(stream)
 
 
 def reflect(row: RunColumns, state: RunState) -> None:
@@ -273,10 +294,11 @@ def state_of(row: RunColumns) -> RunState:
     """Return the state of which `row` was made, as far as folding needs it."""
     job, fire_time = JobId(row.job_id), maybe_instant(row.fire_time)
     run = RunId(row.run)
+    call = run if row.call is None else RunId(row.call)
     return RunState(
         run=run,
         job=job,
-        stream=call_stream(run) if fire_time is None else fire_stream(fire_time, job),
+        stream=call_stream(call) if fire_time is None else fire_stream(fire_time, job),
         definition=UNREAD,
         revision=row.revision,
         cause=row.cause,
@@ -284,6 +306,7 @@ def state_of(row: RunColumns) -> RunState:
         start_at=instant(row.start_at),
         status=row.status,
         number=row.number,
+        backfill=None if row.backfill is None else BackfillId(row.backfill),
         fire_time=fire_time,
         window_start=maybe_instant(row.window_start),
         start_by=maybe_instant(row.start_by),

@@ -35,7 +35,7 @@ from projections.tally_tables import (
 from scheduler.log.contract import Recorded
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
-from scheduler.model.jobs import Cause, JobId, RunId, SkipReason
+from scheduler.model.jobs import LIVE_CAUSES, Cause, JobId, RunId, SkipReason
 from scheduler.model.limits import SERIES_JOBS_MAX, VIEW_RUNS_KEPT_MAX, VIEW_TALLIES_KEPT_MAX
 from scheduler.rules.run_state import NO_JOB
 
@@ -48,6 +48,12 @@ class Whose(NamedTuple):
     job: JobId
     cause: Cause
     due_us: int
+    fire_us: int | None  # of an occurrence: the fire time whose success its own is
+
+    @property
+    def answers_us(self) -> int:
+        """The fire time that its success answers, and all before: a call's, when it was due."""
+        return self.due_us if self.fire_us is None else self.fire_us
 
 
 class Tally:
@@ -76,7 +82,7 @@ class Tally:
         self._put_rest = insertion(rest, ("series", "counts"), replace=True)
         self._find_rest = f"SELECT counts FROM {rest} WHERE series = ?"
         self._insert_run = insertion(runs, ("run", *Whose._fields))
-        self._find_run = f"SELECT job_id, cause, due_us FROM {runs} WHERE run = ?"
+        self._find_run = f"SELECT job_id, cause, due_us, fire_us FROM {runs} WHERE run = ?"
         self._delete_run = f"DELETE FROM {runs} WHERE run = ?"
         self._kept: dict[JobId, TallyColumns] = {}
         self._touched: dict[JobId, TallyColumns] = {}
@@ -119,7 +125,7 @@ class Tally:
                 case e.FiresSkipped():
                     self._skip(connection, event)
                 case e.ServiceCalled(run=run, cause=cause, due_time=due_time):
-                    self._new_runs[run] = Whose(NO_JOB, cause, micros(due_time))
+                    self._new_runs[run] = Whose(NO_JOB, cause, micros(due_time), None)
                 case _:
                     self._other(connection, recorded)
         self._write(connection)
@@ -154,14 +160,16 @@ class Tally:
 
     def _plan(self, connection: sqlite3.Connection, event: e.RunPlanned) -> None:
         row = self._row(connection, event.job)
-        self._new_runs[event.run] = Whose(event.job, event.cause, micros(event.due_time))
-        if event.cause in {"schedule", "catch-up"} and event.fire_time is not None:
-            row.decide(micros(event.fire_time))
+        fire_us = None if event.fire_time is None else micros(event.fire_time)
+        whose = Whose(event.job, event.cause, micros(event.due_time), fire_us)
+        self._new_runs[event.run] = whose
+        if event.cause in {"schedule", "catch-up"} and fire_us is not None:
+            row.decide(fire_us)
 
     def _start(
         self, connection: sqlite3.Connection, recorded: Recorded, event: e.AttemptStarted
     ) -> None:
-        job, _, due_us = self._whose(connection, event.run)
+        job, _, due_us, _ = self._whose(connection, event.run)
         row, tallies = self._tallied(connection, job)
         at_us = micros(recorded.recorded_at)
         if row is not None:
@@ -177,7 +185,7 @@ class Tally:
         outcome: AttemptOutcome,
         duration_us: int | None,
     ) -> None:
-        job, cause, _ = self._whose(connection, run)
+        job, cause, *_ = self._whose(connection, run)
         for counts in self._tallied(connection, job)[1]:
             counts.attempt_ended(cause, outcome, duration_us)
 
@@ -185,16 +193,18 @@ class Tally:
         self, connection: sqlite3.Connection, recorded: Recorded, run: RunId, took_us: int | None
     ) -> None:
         """Count a run that has succeeded: by an attempt, or None, by a person's word."""
-        job, cause, due_us = self._whose(connection, run)
-        row, tallies = self._tallied(connection, job)
+        whose = self._whose(connection, run)
+        cause = whose.cause
+        row, tallies = self._tallied(connection, whose.job)
         for counts in tallies:
             counts.run_ended(cause, "succeeded")
             if took_us is not None:
                 counts.attempt_ended(cause, "succeeded", took_us)
         if row is not None:
-            row.failures = 0
+            if cause != "backfill":
+                row.failures = 0
             row.last_success_us = micros(recorded.recorded_at)
-            row.answer(due_us)
+            row.answer(whose.answers_us)
         self._runs.pop(run, None)
         if self._new_runs.pop(run, None) is None:
             self._gone_runs.append(run)
@@ -209,15 +219,15 @@ class Tally:
         is_called_off: bool = False,
     ) -> None:
         """Count a run that has ended otherwise; it may be reopened, so it is not forgotten."""
-        job, cause, due_us = self._whose(connection, run)
-        row, tallies = self._tallied(connection, job)
+        whose = self._whose(connection, run)
+        row, tallies = self._tallied(connection, whose.job)
         for counts in tallies:
-            counts.run_ended(cause, outcome)
+            counts.run_ended(whose.cause, outcome)
         if row is not None:
             if is_called_off:
-                row.answer(due_us)
+                row.answer(whose.answers_us)
             elif outcome != "cancelled":
-                row.failures += 1
+                row.failures += whose.cause in LIVE_CAUSES
                 row.last_failure_us = micros(recorded.recorded_at)
         self._runs.pop(run, None)
 

@@ -50,10 +50,11 @@ CREATE TABLE tally_rest_{g}(series TEXT PRIMARY KEY, counts TEXT NOT NULL) STRIC
 """
 RUNS_DDL: Final = """
 CREATE TABLE tally_runs_{g}(
-  run    TEXT    PRIMARY KEY,
-  job_id TEXT    NOT NULL,
-  cause  TEXT    NOT NULL,
-  due_us INTEGER NOT NULL
+  run     TEXT    PRIMARY KEY,
+  job_id  TEXT    NOT NULL,
+  cause   TEXT    NOT NULL,
+  due_us  INTEGER NOT NULL,
+  fire_us INTEGER
 ) STRICT, WITHOUT ROWID
 """
 DDL: Final = (TALLY_DDL, REST_DDL, RUNS_DDL)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from scheduler.model import commands as c
 from scheduler.model.content import Payload, digest_of
-from scheduler.model.jobs import Definition, JobId, RunId
+from scheduler.model.jobs import BackfillId, Definition, JobId, RunId
 
 
 def digest_of_command(command: c.AnyCommand) -> str:
@@ -22,6 +22,8 @@ def digest_of_command(command: c.AnyCommand) -> str:
             command = replace(command, definition=comparable(definition))
         case c.TriggerJob(input=given) | c.CallService(input=given):
             command = replace(command, run=RunId(""), input=without_salt(given))
+        case c.RequestBackfill():
+            command = replace(command, backfill=BackfillId(""))
     return digest_of(msgspec.json.encode(command))
 
 

@@ -179,7 +179,9 @@ PAGE_ROWS_DEFAULT = 100
 
 # -- the command line
 SHOWN_EVENTS_MAX = 1_000_000  # of one `log list`; they are printed as they are read
-STREAMS_KNOWN_MAX = 10_000  # streams of calls whose job is remembered while a list is filtered
+STREAMS_KNOWN_MAX = (
+    10_000  # streams of calls and backfills whose job is remembered while a list is filtered
+)
 NAMING_SHOWN_MAX = 100  # events that name one content, of those that `content show` counts
 SHOWN_ROWS_MAX = 1_000_000  # of one list of jobs, runs or misses; they are printed as they are read
 

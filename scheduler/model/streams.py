@@ -28,6 +28,11 @@ def call_stream(run: RunId) -> str:
     return f"call/{run}"
 
 
+def called_in(stream: str) -> RunId | None:
+    """Return the call a stream belongs to, or None when it is no call's."""
+    return RunId(stream.removeprefix("call/")) if stream.startswith("call/") else None
+
+
 def backfill_stream(backfill: BackfillId) -> str:
     """Return the stream of a backfill."""
     return f"backfill/{backfill}"

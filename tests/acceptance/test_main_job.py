@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
+import msgspec
 import pytest
 
 from tests.acceptance.site import DATA, Site
+from tests.crash.waiting import let_pass
 from tests.servers import Answer, free_port
 
 pytestmark = pytest.mark.acceptance
@@ -153,6 +155,43 @@ def test_a9_a_call_has_the_same_effect_and_is_recorded_with_its_channel(site: Si
     called = site.lines("log", "list", "--type", "service-called")
     assert 2 == len(called)
     assert {"cli", "socket"} >= {event["channel"] for event in called}
+
+
+def test_a14_what_a_stop_swallowed_is_told_and_run_by_a_backfill(site: Site) -> None:
+    late = ("--misfire-grace", "2s", "--catch-up", "none", "--overlap", "allow")
+    site.say("job", "add", "window", "api.scheduler.window", "--every", "1s", *late)
+    site.serve()
+    site.ended("window")
+    site.stop()
+    let_pass(8)  # five intervals beyond the grace, at least
+    site.serve()
+    site.ended("window", 2)
+    (miss,) = [
+        one
+        for one in site.lines("missed", "window")
+        if one["reason"] == "misfire" and one["count"] >= 5
+    ]
+    after, end = (datetime.fromisoformat(miss[name]) for name in ("after", "until"))
+    second = timedelta(seconds=1)
+    wanted = ("--from", f"{after + second:%FT%TZ}", "--until", f"{end + second:%FT%TZ}")
+    plan = site.json("backfill", "plan", "window", *wanted)
+    assert (miss["count"], miss["count"]) == (plan["count"], plan["to_run"])
+    backfill = site.json("backfill", "start", "window", *wanted)["backfill"]
+    shown = site.json("backfill", "show", backfill, "--watch")
+    assert ("finished", miss["count"]) == (shown["status"], shown["succeeded"])
+    runs = site.lines("run", "list", "--backfill", backfill)
+    for run in runs:
+        told = datetime.fromisoformat(msgspec.json.decode(run["result"]["text"])["fire_time"])
+        assert datetime.fromisoformat(run["fire_time"]) == told
+        assert after < told <= end
+    assert miss["count"] == len({run["fire_time"] for run in runs})
+    answer = site.json("why", "window", runs[0]["fire_time"])
+    assert ("run", "misfire", runs[0]["run"]) == (
+        answer["verdict"],
+        answer["reason"],
+        answer["run"],
+    )
+    assert 0 == site.json("backfill", "plan", "window", *wanted)["to_run"]
 
 
 def test_a15_every_change_leaves_who_when_why_and_what(site: Site) -> None:

@@ -14,7 +14,7 @@ from scheduler.model.content import Payload, digest_of
 from scheduler.model.errors import HorologError
 from scheduler.model.events import LogCreated, RunPlanned, ServiceCalled
 from scheduler.model.invocations import Outcome, Output
-from scheduler.model.jobs import DateRange, Definition, Exclude, JobId, Retry, RunId
+from scheduler.model.jobs import BackfillId, DateRange, Definition, Exclude, JobId, Retry, RunId
 from scheduler.model.limits import PAGE_EVENTS_MAX
 from scheduler.model.schedules import Cron, Interval, Manual, Schedule
 from scheduler.model.streams import SYSTEM
@@ -128,6 +128,7 @@ STEPS = st.one_of(
     st.tuples(st.just("system"), st.integers(0, 9), st.integers(0, 0)),
     st.tuples(st.just("step"), st.integers(0, 5), st.integers(0, 2)),
     st.tuples(st.just("call"), st.integers(0, 1), st.integers(0, 0)),
+    st.tuples(st.just("backfill"), st.integers(0, 11), st.integers(0, 5)),
 )
 LIVES = st.lists(STEPS, min_size=20, max_size=80)
 
@@ -148,6 +149,8 @@ def live(history: History, steps: list[tuple[str, int, int]]) -> None:
                 change_run(history, first, second)
             case "step":
                 finish_step(history, first, second)
+            case "backfill":
+                change_backfill(history, first, second)
             case "call":
                 run = RunId(history.clock.new_id())
                 history.ask(c.CallService(run=run, service=f"api.called-{first}"))
@@ -264,7 +267,7 @@ def change_run(history: History, number: int, how: int) -> None:
     run = list(streams)[number % len(streams)]
     wish: c.AnyCommand = c.CancelRun(run=run)
     if how in {1, 2}:
-        wish = c.RetryRun(run=run)
+        wish = c.RetryRun(run=run) if how == 1 else c.ReplayRun(run=run)
     elif how > 2:
         held = [key for key, state in timetable.runs.items() if state.status == "held"]
         if not held:
@@ -275,6 +278,30 @@ def change_run(history: History, number: int, how: int) -> None:
         history.handle.ask(wish, meta=BEN, stream=streams[run]).result()
     except HorologError:
         return
+
+
+def change_backfill(history: History, number: int, how: int) -> None:
+    """Ask for a backfill of the last minutes of some job, or change one that is under way."""
+    under_way = list(history.handle.timetable.backfills)
+    job = chosen(history, number)
+    if how <= 2 and job is not None:
+        until = history.handle.timetable.jobs[job].cursor.replace(microsecond=0)
+        wish = c.RequestBackfill(
+            backfill=BackfillId(history.clock.new_id()),
+            job=job,
+            after=until - timedelta(minutes=2 + number),
+            until=until,
+            only=("missing", "failed", "all")[how],
+            order="newest" if number % 2 else "oldest",
+            concurrency=1 + number % 3,
+            per_minute=6 if number % 4 == 3 else None,
+            callbacks=number % 5 == 4,
+        )
+        history.ask(wish)
+    elif under_way:
+        backfill = under_way[number % len(under_way)]
+        kind = (c.PauseBackfill, c.ResumeBackfill, c.CancelBackfill)[how % 3]
+        history.ask(kind(backfill=backfill))
 
 
 def change_system(history: History, how: int) -> None:

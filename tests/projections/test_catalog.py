@@ -30,10 +30,14 @@ def test_people_are_promised_these_views_and_columns() -> None:
         "jobs": {"job_id", "name", "service", "status", "next_fire", "schedule", "definition"},
         "runs": {
             *("run", "job", "job_id", "fire_time", "due_time", "cause", "status", "attempts"),
-            *("started_at", "ended_at", "error"),
+            *("started_at", "ended_at", "error", "number", "of", "backfill"),
         },
         "attempts": {"run", "attempt", "started_at", "ended_at", "outcome", "error"},
-        "misses": {"job", "after", "until", "count", "reason"},
+        "misses": {"job", "after", "until", "count", "reason", "backfill"},
+        "backfills": {
+            *("backfill", "job", "status", "after", "until", "count", "looked_at"),
+            *("succeeded", "failed", "open", "requested_at", "ended_at", "actor", "reason"),
+        },
         "changes": {"position", "at", "type", "job_id", "actor", "reason", "before", "after"},
     }
     with views.reading() as connection:

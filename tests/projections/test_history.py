@@ -7,9 +7,12 @@ from msgspec.structs import replace
 from projections.read_jobs import history as changes
 from projections.rows import ChangeRow
 from scheduler.model import commands as c
+from scheduler.model import events as e
 from scheduler.model.content import payload_of
 from scheduler.model.jobs import Definition, JobId, RunId
 from scheduler.model.schedules import Manual
+from scheduler.model.streams import backfill_stream
+from tests.projections.backfilled import BACKFILL, add, minute, planned, requested, rerun
 from tests.projections.histories import BEN, NOON, History
 from tests.projections.views import folded
 
@@ -199,3 +202,30 @@ def test_what_a_person_does_to_a_callback_is_found_under_its_job() -> None:
     history.ask(c.CancelRun(run=callback.run))
     (row,) = [row for row in shown(history, after) if row.run]
     assert ("run-cancelled", callback.run) == (row.type, row.run)
+
+
+def test_a_rerun_is_a_change_by_whom_and_why() -> None:
+    history, job = begun()
+    run = rerun(history, job, NOON)
+    (row,) = shown(history, run=run)
+    assert ("run-planned", job, BEN.actor, BEN.reason) == (
+        row.type,
+        row.job_id,
+        row.actor,
+        row.reason,
+    )
+
+
+def test_a_backfill_belongs_to_its_job_and_its_runs_are_no_changes() -> None:
+    history, job = begun()
+    requested(history, job)
+    planned(history, job, minute(3))
+    paused, resumed = e.BackfillPaused(backfill=BACKFILL), e.BackfillResumed(backfill=BACKFILL)
+    finished = e.BackfillFinished(backfill=BACKFILL)
+    add(history, backfill_stream(BACKFILL), paused, resumed, finished)
+    _, *rows = shown(history, job)
+    assert ["backfill-requested", "backfill-paused", "backfill-resumed", "backfill-finished"] == [
+        row.type for row in rows
+    ]
+    assert rows[0].detail is not None
+    assert 3 == rows[0].detail["count"]

@@ -351,7 +351,9 @@ def test_the_same_log_on_disk_gives_the_same_rows(log_path: Path) -> None:
 
 def test_an_unknown_projection_is_named_with_those_there_are() -> None:
     projector = Projector(busy_history().log, ViewsFile.in_memory())
-    with pytest.raises(NotFound, match="There are: schedules, runs, history, misses, tally"):
+    with pytest.raises(
+        NotFound, match="There are: schedules, runs, history, misses, backfills, tally"
+    ):
         projector.rebuild("tallies")
 
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 from projections import rows
 from projections.rows import Shape
 from scheduler.model.content import Payload
+from tests.projections.backfilled import requested
 from tests.projections.histories import History
 from tests.projections.views import folded
 
@@ -17,7 +18,7 @@ class Pair(Struct, frozen=True):
 
 def test_json_is_read_and_nothing_stays_nothing() -> None:
     shape = Shape(Pair, "payload")
-    assert "flag, payload" == shape.columns
+    assert "[flag], [payload]" == shape.columns  # a column may be called like a word of SQL
     assert Pair(flag=True, payload=Payload(text="x")) == shape.read((1, '{"text":"x"}'))
     assert Pair(flag=False, payload=None) == shape.read((0, None))
 
@@ -29,6 +30,7 @@ def test_json_is_read_and_nothing_stays_nothing() -> None:
         ("runs", rows.RUN, rows.RunRow),
         ("attempts", rows.ATTEMPT, rows.AttemptRow),
         ("misses", rows.MISS, rows.MissRow),
+        ("backfills", rows.BACKFILL, rows.BackfillRow),
         ("changes", rows.CHANGE, rows.ChangeRow),
         ("system", rows.SYSTEM, rows.SystemRow),
     ],
@@ -38,7 +40,8 @@ def test_every_row_of_a_stable_view_becomes_a_record(
 ) -> None:
     history = History()
     history.start()
-    history.define("orders", catch_up="none")
+    requested(history, history.define("orders", catch_up="none"))
+    history.handle.refold()
     history.tick(600)
     for run in history.running():
         history.report(run, "error", error="no")

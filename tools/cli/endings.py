@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from scheduler.log.contract import Recorded
 from scheduler.model import events as e
-from scheduler.model.jobs import Definition
+from scheduler.model.jobs import Definition, RunId
 from scheduler.model.written import format_duration
 from tools.cli.lengths import spoken
 
@@ -29,11 +29,13 @@ class Ending(Struct, frozen=True, kw_only=True):
     duration: timedelta | None = None  # of the last attempt
 
 
-def ending_of(recorded: Sequence[Recorded]) -> Ending | None:
-    """Return how the run of a stream ended; None while it is open."""
+def ending_of(recorded: Sequence[Recorded], run: RunId) -> Ending | None:
+    """Return how a run of a stream ended; None while it is open."""
     found: Ending | None = None
     lasted: timedelta | None = None
     for one in recorded:
+        if isinstance(one.event, e.RunEvent) and one.event.run != run:
+            continue  # of a rerun
         match one.event:
             case e.RunSucceeded(duration_us=us):
                 found = Ending(status="succeeded", duration=timedelta(microseconds=us))

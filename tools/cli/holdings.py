@@ -16,7 +16,7 @@ from scheduler.log.contract import Log, Recorded
 from scheduler.model import events as e
 from scheduler.model.limits import SHOWN_ROWS_MAX
 from scheduler.model.streams import job_stream
-from tools.cli.reading import paged, stream_of_run
+from tools.cli.reading import paged
 from tools.reading import Reading
 
 
@@ -30,7 +30,7 @@ class Holdings(NamedTuple):
 def of_run(log: Log, run: RunRow) -> Holdings:
     """Return what a run's events name: its own input, results, tracebacks and output."""
     named: dict[str, None] = {}
-    for recorded in recorded_in(log, stream_of_run(run)):
+    for recorded in recorded_in(log, run.stream):
         event = recorded.event
         if isinstance(event, e.RunEvent | e.ServiceCalled) and event.run == run.run:
             named.update(dict.fromkeys(digests_of(event)))

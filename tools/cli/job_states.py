@@ -5,7 +5,7 @@ which runs were ended.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from shlex import quote
 from typing import get_args
 
@@ -16,17 +16,15 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import JobId, Missed
-from scheduler.model.streams import compact
 from scheduler.model.written import format_instant
 from tools.cli.asking import JOB_FIELDS, answer, ask, confirmed
 from tools.cli.bulk import BULK_FIELDS, Deed, do, labels_option
 from tools.cli.call import Call, pass_call
 from tools.cli.options import writes
 from tools.cli.reading import job_named
+from tools.cli.skip_words import command_for
 from tools.cli.state_words import until_words
 from tools.wishes import Told
-
-ONE_SECOND = timedelta(seconds=1)
 
 all_option = click.option("--all", "everything", is_flag=True, help="Every job at once.")
 
@@ -270,9 +268,8 @@ def resumed(name: str, told: Told, *, is_one: bool = True) -> str:
     if not skips:
         return done
     count = passed_over(told)
-    since, until = compact(skips[0].after + ONE_SECOND), compact(skips[-1].until + ONE_SECOND)
     return (
         f"{done} {count:,} fire{'s were' if count > 1 else ' was'} passed over (skip). "
-        f"To run {'them' if count > 1 else 'it'}: horolog backfill start {quote(name)} "
-        f"--from {since} --until {until}"
+        f"To run {'them' if count > 1 else 'it'}: "
+        f"{command_for(name, skips[0].after, skips[-1].until)}"
     )

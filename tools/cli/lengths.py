@@ -1,4 +1,4 @@
-"""Lengths of time as people say them: two units at most, so that a list is read at a glance.
+"""Lengths of time and numbers as people say them: two units at most, read at a glance in a list.
 
 `model.written` writes lengths exactly; here they are rounded down on purpose.
 """
@@ -28,3 +28,8 @@ def spoken(length: timedelta) -> str:
             return text
     milliseconds = length // timedelta(milliseconds=1)
     return f"{milliseconds} ms" if milliseconds else "0 s"
+
+
+def counted(count: int, what: str) -> str:
+    """Return how many there are of something, as in `1 run` and `1,204 runs`."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

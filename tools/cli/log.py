@@ -12,7 +12,7 @@ import msgspec
 
 from scheduler.log.contract import Log, Recorded
 from scheduler.model.errors import BadInput, Damaged, NotFound
-from scheduler.model.events import EVENT_TYPES, RunPlanned
+from scheduler.model.events import EVENT_TYPES, BackfillRequested, RunPlanned
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import SHOWN_EVENTS_MAX, STREAMS_KNOWN_MAX
 from scheduler.model.nearness import nearest
@@ -203,17 +203,17 @@ def wanted(
     """Yield the events of a stretch of the log that pass the filters, page by page."""
 
     @lru_cache(STREAMS_KNOWN_MAX)
-    def job_of_call(name: str) -> JobId | None:
+    def job_asked(name: str) -> JobId | None:
         first = log.read(stream=name, limit=1)
         event = first[0].event if first else None
-        return event.job if isinstance(event, RunPlanned) else None
+        return event.job if isinstance(event, RunPlanned | BackfillRequested) else None
 
     def is_of_job(recorded: Recorded) -> bool:
         kind, _, rest = recorded.stream.partition("/")
         if kind in {"job", "skips"}:
             return rest == job
-        if kind == "call":
-            return job_of_call(recorded.stream) == job
+        if kind in {"call", "backfill"}:
+            return job_asked(recorded.stream) == job
         occurrence = fire_of(recorded.stream)
         return occurrence is not None and occurrence[1] == job
 

@@ -11,13 +11,19 @@ from projections.rows import MissRow
 from scheduler.model.jobs import SkipReason
 from scheduler.model.limits import SHOWN_ROWS_MAX
 from tools.cli.call import Call, pass_call
+from tools.cli.lengths import counted
 from tools.cli.options import prints
 from tools.cli.output import Record, Shape, note, show_rows
 from tools.cli.reading import job_of, paged, reading, record_of
-from tools.cli.skip_words import REASONS
+from tools.cli.skip_words import REASONS, command_for
 
-FIELDS = ("job", "after", "until", "count", "reason", "because", "job_id", "at", "position")
-SHAPE = Shape(FIELDS, ("job", "after", "until", "count", "reason", "position", "because"))
+FIELDS = (
+    *("job", "after", "until", "count", "reason", "because", "backfill"),
+    *("job_id", "at", "position"),
+)
+SHAPE = Shape(
+    FIELDS, ("job", "after", "until", "count", "reason", "position", "because", "backfill")
+)
 
 
 @prints("missed")
@@ -45,12 +51,15 @@ def missed(
 ) -> None:
     """List the fire times that did not become runs.
 
-    Each line is a window (after, until], the latest first.
+    Each line is a window (after, until], the latest first, with the last backfill that went over
+    all of it since.
     """
     first_at = None if since is None else call.instant_after(since, option="--since")
     last_at = None if until is None else call.instant(until, option="--until")
     with reading(call) as opened:
-        job_id = None if job is None else job_of(opened, job).job_id
+        chosen = None if job is None else job_of(opened, job)
+        job_id = None if chosen is None else chosen.job_id
+        seen = Seen()
 
         def page(after: tuple[datetime, int] | None, size: int) -> list[MissRow]:
             return read_jobs.misses(
@@ -63,14 +72,28 @@ def missed(
                 limit=size,
             )
 
-        total = 0
-
         def records() -> Iterator[Record]:
-            nonlocal total
             for row in paged(page, lambda row: row.key, limit):
-                total += row.count
+                seen.add(row)
                 yield {**record_of(row), "because": REASONS[row.reason]}
 
         show_rows(call, SHAPE, records())
     if call.form.kind == "people":
-        note(f"{total:,} fire time{'s' if total != 1 else ''} in all.")
+        note(f"{counted(seen.total, 'fire time')} in all.")
+        if chosen is not None and chosen.status != "removed" and seen.owed is not None:
+            note(f"To run them: {command_for(chosen.name, *seen.owed)}")
+
+
+class Seen:
+    """What a list of misses comes to: how many, and the span of those that may yet be run."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.owed: tuple[datetime, datetime] | None = None  # (after, until]
+
+    def add(self, row: MissRow) -> None:
+        """Take one more miss in; what was left out on purpose or is backfilled is not owed."""
+        self.total += row.count
+        if row.backfill is None and row.reason not in {"excluded", "skip-next"}:
+            after, until = self.owed or (row.after, row.until)
+            self.owed = min(after, row.after), max(until, row.until)

@@ -1,7 +1,8 @@
 """What became of one occurrence, found in the log itself: it holds whatever the views say.
 
-A fire time up to the job's cursor stands in exactly one place: in the stream of its run, or in the
-window of a skip. Before that it must be a fire time at all, of the definition that was in force.
+A fire time up to the job's cursor was decided in exactly one place: in the stream of its run, or in
+the window of a skip, after which a backfill may have given it a run all the same. Before that it
+must be a fire time at all, of the definition that was in force.
 Here the places are looked up in that order; how the answer reads is `why`'s matter.
 """
 
@@ -10,11 +11,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from scheduler.log.contract import Log, Recorded
 from scheduler.model import events as e
 from scheduler.model.firing import fire_times, next_fire, previous_fire
-from scheduler.model.jobs import Definition, JobId, SkipReason
+from scheduler.model.jobs import Definition, JobId, RunId, SkipReason
 from scheduler.model.streams import SYSTEM, fire_stream, job_stream, skips_stream
 from scheduler.rules.run_state import RunState, evolve_run, opened
 
@@ -49,11 +51,16 @@ class Found(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     cited: tuple[Recorded, ...]  # in the order of the log
     definition: Definition  # the one in force
-    run: RunState | None = None
-    skip: e.FiresSkipped | None = None
+    runs: tuple[RunState, ...] = ()  # of the occurrence, the first one first
+    skip: e.FiresSkipped | None = None  # with runs: the skip before the first, by a backfill
     stand_in: e.RunPlanned | None = None  # the run whose data window covers a coalesced fire
     before: datetime | None = None  # the fire times around an instant that is none
     after: datetime | None = None
+
+    @property
+    def run(self) -> RunState | None:
+        """The last run of the occurrence."""
+        return self.runs[-1] if self.runs else None
 
 
 def life_of(log: Log, job: JobId) -> Life:
@@ -107,18 +114,9 @@ def find(log: Log, job: JobId, at: datetime) -> Found:
     phase = in_force(life, at)
     if not is_fire_time(phase.definition, at):
         return _no_fire("no-fire-time", at, phase, (phase.recorded,))
-    skip = skip_at(log, job, at)
-    if skip is not None and isinstance(skip.event, e.FiresSkipped):
-        stand_in = stand_in_for(log, job, phase.definition, skip.event)
-        cause = cause_of(log, life, skip, skip.event.reason, at)
-        found = [one for one in (cause, skip, stand_in) if one is not None]
-        return Found(
-            verdict="skipped",
-            cited=tuple(sorted(found, key=lambda one: one.position)),
-            definition=phase.definition,
-            skip=skip.event,
-            stand_in=_planned(stand_in),
-        )
+    skipped = skip_told(log, life, job, at)
+    if skipped is not None:
+        return skipped
     verdict, cause = _undecided(life)
     causes = [cause]
     if verdict == "not-decided":
@@ -131,20 +129,50 @@ def find(log: Log, job: JobId, at: datetime) -> Found:
 
 
 def run_at(log: Log, life: Life, job: JobId, at: datetime) -> Found | None:
-    """Return the last run of the occurrence as its stream left it, None when it has none."""
-    state: RunState | None = None
+    """Return the runs of the occurrence as its stream left them, None when it has none."""
+    runs: dict[RunId, RunState] = {}
     cited: list[Recorded] = []
     phase = in_force(life, at)
     for recorded in stream_of(log, fire_stream(at, job)):
         event = recorded.event
         cited.append(recorded)
         if isinstance(event, e.RunPlanned):
-            state = opened(event, stream=recorded.stream, definition=phase.definition)
-        elif state is not None and isinstance(event, e.RunEvent):
-            state = evolve_run(state, event)
-    if state is None:
+            runs[event.run] = opened(event, stream=recorded.stream, definition=phase.definition)
+        elif isinstance(event, e.RunEvent) and event.run in runs:
+            runs[event.run] = evolve_run(runs[event.run], event)
+    if not runs:
         return None
-    return Found(verdict="run", cited=tuple(cited), definition=phase.definition, run=state)
+    ran = Found(
+        verdict="run", cited=tuple(cited), definition=phase.definition, runs=tuple(runs.values())
+    )
+    is_late = ran.runs[0].cause == "backfill"
+    skipped = skip_told(log, life, job, at) if is_late else None
+    if skipped is None:
+        return ran
+    return replace(ran, cited=in_order(*skipped.cited, *cited), skip=skipped.skip)
+
+
+def skip_told(log: Log, life: Life, job: JobId, at: datetime) -> Found | None:
+    """Return the skip of a fire time and what led to it, None when it was not skipped."""
+    skip = skip_at(log, job, at)
+    if skip is None or not isinstance(skip.event, e.FiresSkipped):
+        return None
+    definition = in_force(life, at).definition
+    stand_in = stand_in_for(log, job, definition, skip.event)
+    cause = cause_of(log, life, skip, skip.event.reason, at)
+    return Found(
+        verdict="skipped",
+        cited=in_order(*(one for one in (cause, skip, stand_in) if one is not None)),
+        definition=definition,
+        skip=skip.event,
+        stand_in=_planned(stand_in),
+    )
+
+
+def in_order(*recorded: Recorded) -> tuple[Recorded, ...]:
+    """Return events in the order of the log, each once."""
+    by_position = {one.position: one for one in recorded}
+    return tuple(by_position[position] for position in sorted(by_position))
 
 
 def skip_at(log: Log, job: JobId, at: datetime) -> Recorded | None:

@@ -8,19 +8,19 @@ wherever it is shown.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from statistics import median_low
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from projections import read_jobs, read_runs
-from projections.rows import JobRow, RunRow
+from projections import read_backfills, read_jobs, read_runs
+from projections.rows import BackfillRow, JobRow, RunRow
 from scheduler.executor.owner import who_owns
 from scheduler.log.contract import Log
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import ROWS_PER_LIST_MAX
-from scheduler.model.streams import call_stream, fire_stream
 from tools.cli.call import Call
 from tools.cli.standing import Standing
 from tools.reading import Reading, open_reading
@@ -71,11 +71,10 @@ def run_named(call: Call, run: str) -> RunRow:
         return read_runs.run(opened.views, run)
 
 
-def stream_of_run(row: RunRow) -> str:
-    """Return the stream a run stands in."""
-    if row.fire_time is None:
-        return call_stream(row.run)
-    return fire_stream(row.fire_time, row.job_id)
+def backfill_named(call: Call, backfill: str) -> BackfillRow:
+    """Return the backfill of an id or of the beginning of one, and let go of the log."""
+    with reading(call) as opened:
+        return read_backfills.backfill(opened.views, backfill)
 
 
 def standing_of(row: JobRow) -> Standing:
@@ -97,6 +96,12 @@ def durations_of(call: Call, job_id: str) -> list[timedelta]:
             opened.views, job=JobId(job_id), status="succeeded", limit=DURATIONS_MAX
         )
     return [timedelta(microseconds=row.duration_us) for row in rows if row.duration_us is not None]
+
+
+def usual_duration(call: Call, job_id: str) -> timedelta | None:
+    """Return how long a run of a job usually takes, None when none has succeeded."""
+    durations = durations_of(call, job_id)
+    return median_low(durations) if durations else None
 
 
 def record_of(row: Struct) -> dict[str, object]:

@@ -1,11 +1,10 @@
-"""`run start`, `cancel`, `retry` and `resolve`: runs that a person asks for, ends or settles.
+"""`run start` and `cancel`: runs that a person asks for, and ends.
 
 `run start --wait` follows the run's own stream in the log until it has ended; the exit code says
 how.
 """
 
 from datetime import timedelta
-from typing import Literal
 
 import click
 
@@ -23,7 +22,7 @@ from tools.cli.endings import Ending, ending_of, told_ending
 from tools.cli.inputs import input_options, input_text
 from tools.cli.options import writes
 from tools.cli.output import note
-from tools.cli.reading import durations_of, is_served, job_named, log_of, run_named, stream_of_run
+from tools.cli.reading import durations_of, is_served, job_named, log_of, run_named
 
 EXIT_RUN_FAILED = 6
 EXIT_TIMED_OUT = 7
@@ -91,7 +90,7 @@ def cancel(call: Call, /, *, run: str) -> None:
     One that is running is asked to end, then killed; one that succeeds all the same has succeeded.
     """
     row = run_named(call, run)
-    told = ask(call, c.CancelRun(run=RunId(row.run)), stream=stream_of_run(row))
+    told = ask(call, c.CancelRun(run=RunId(row.run)), stream=row.stream)
     kinds = {fact.type for fact in told.facts}
     line = f"Run {row.run} was asked to end before."
     if "run-cancelled" in kinds:
@@ -101,55 +100,13 @@ def cancel(call: Call, /, *, run: str) -> None:
     answer(call, told, [line], facts={"run": row.run, "job": row.job, "job_id": row.job_id})
 
 
-@writes("retry", *RUN_FIELDS)
-@click.argument("run")
-@pass_call
-def retry(call: Call, /, *, run: str) -> None:
-    """Try an ended run again, as the same run.
-
-    Only a failed, expired or cancelled run; its attempts count from here.
-    """
-    row = run_named(call, run)
-    told = ask(call, c.RetryRun(run=RunId(row.run)), stream=stream_of_run(row))
-    answer(
-        call,
-        told,
-        [f"Run {row.run} is tried again."],
-        facts={"run": row.run, "job": row.job, "job_id": row.job_id},
-        notes=serving_notes(call),
-    )
-
-
-@writes("resolve", "verdict", *RUN_FIELDS)
-@click.argument("run")
-@click.option(
-    "--as",
-    "verdict",
-    type=click.Choice(["succeeded", "failed", "retry"]),
-    required=True,
-    help="What it counts as, or that it is tried again.",
-)
-@pass_call
-def resolve(call: Call, /, *, run: str, verdict: Literal["succeeded", "failed", "retry"]) -> None:
-    """Settle a held run."""
-    row = run_named(call, run)
-    told = ask(call, c.ResolveRun(run=RunId(row.run), verdict=verdict), stream=stream_of_run(row))
-    line = "is tried again" if verdict == "retry" else f"counts as {verdict}"
-    answer(
-        call,
-        told,
-        [f"Run {row.run} {line}."],
-        facts={"run": row.run, "job": row.job, "job_id": row.job_id, "verdict": verdict},
-    )
-
-
 def ended(call: Call, log: Log, run: RunId, patience: timedelta | None) -> Ending | None:
     """Wait until a run asked for by hand has ended or is held; None when `patience` is over."""
     began_ns = call.clock.monotonic_ns()
     while True:
         head = log.head().position
         stream: list[Recorded] = log.read(stream=call_stream(run))
-        ending = ending_of(stream)
+        ending = ending_of(stream, run)
         if ending is not None:
             return ending
         wait_s = WAIT_S_MAX

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import click
 from msgspec.structs import asdict
 
-from projections import read_runs
+from projections import read_backfills, read_runs
 from projections.rows import AttemptRow, RunRow, StepRow
 from scheduler.log.contract import ContentState, Log
 from scheduler.model.content import Payload, text_of
@@ -46,6 +46,9 @@ RUN_FIELDS = (
     "cancelling",
     "revision",
     "number",
+    "of",
+    "call",
+    "backfill",
     "epoch",
     "actor",
     "reason",
@@ -69,6 +72,7 @@ LISTED_DEFAULT = 100
     "--status", type=click.Choice([*get_args(RunStatus), "open"]), help="Only those that stand so."
 )
 @click.option("--cause", type=click.Choice(get_args(Cause)), help="Only those with this cause.")
+@click.option("--backfill", metavar="BACKFILL", help="Only those of this backfill.")
 @click.option("--since", metavar="INSTANT", help="Only those planned later.")
 @click.option("--until", metavar="INSTANT", help="Only those planned up to then.")
 @click.option(
@@ -85,6 +89,7 @@ def list_runs(
     job: str | None,
     status: RunStatus | Literal["open"] | None,
     cause: Cause | None,
+    backfill: str | None,
     since: str | None,
     until: str | None,
     limit: int | None,
@@ -96,6 +101,7 @@ def list_runs(
     count = limit or (LISTED_DEFAULT if is_for_people else SHOWN_ROWS_MAX)
     with reading(call) as opened:
         job_id = None if job is None else job_of(opened, job).job_id
+        asker = None if backfill is None else read_backfills.backfill(opened.views, backfill)
 
         def page(after: tuple[datetime, int] | None, size: int) -> list[RunRow]:
             return read_runs.runs(
@@ -103,6 +109,7 @@ def list_runs(
                 job=job_id,
                 status=status,
                 cause=cause,
+                backfill=None if asker is None else asker.backfill,
                 since=first_at,
                 until=last_at,
                 after=after,

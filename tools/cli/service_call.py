@@ -152,8 +152,9 @@ def timeout_of(text: str) -> timedelta:
 def result_of(log: Log, run: RunId) -> str | None:
     """Return what the run returned, None when it returned nothing or its bytes are gone."""
     for recorded in log.read(stream=call_stream(run)):
-        if isinstance(recorded.event, e.RunSucceeded) and recorded.event.result is not None:
-            result = recorded.event.result
+        event = recorded.event
+        if isinstance(event, e.RunSucceeded) and event.run == run and event.result is not None:
+            result = event.result
             content = None if result.digest is None else log.content(result.digest)
             return text_of(result, content)
     return None

@@ -1,11 +1,14 @@
-"""Why a fire time did not become a run: every reason in words, with the policy that brought it."""
+"""Why a fire time did not become a run: each reason in words, and how to run it all the same."""
 
 from collections.abc import Mapping
 from datetime import datetime
+from shlex import quote
 from zoneinfo import ZoneInfo
 
+from scheduler.model.instants import SECOND
 from scheduler.model.jobs import Exclude, SkipReason
 from scheduler.model.plain_dates import write_days
+from scheduler.model.streams import compact
 
 REASONS: Mapping[SkipReason, str] = {
     "misfire": "it came too late and the job's catch_up is none",
@@ -18,6 +21,12 @@ REASONS: Mapping[SkipReason, str] = {
     "excluded": "its day is excluded (exclude)",
     "skip-next": "somebody had asked to pass over it (job skip-next)",
 }
+
+
+def command_for(name: str, after: datetime, until: datetime) -> str:
+    """Return the command that runs a job's skipped fire times in (after, until]."""
+    window = f"--from {compact(after + SECOND)} --until {compact(until + SECOND)}"
+    return f"horolog backfill start {quote(name)} {window}"
 
 
 def excluded_words(exclude: Exclude | None, at: datetime) -> str:

@@ -10,6 +10,7 @@ from projections.rows import ChangeRow, JobRow
 from scheduler.model.jobs import Missed
 from scheduler.model.written import format_instant
 from tools.cli.call import Call
+from tools.cli.lengths import counted
 
 SKIPS_SHOWN = 2  # of the fire times to be passed over; the others are counted
 THEN: dict[Missed, str] = {
@@ -75,6 +76,10 @@ def change_of_state(call: Call, detail: Mapping[str, object]) -> str | None:
             return format_instant(instant(at), call.zone)
         case {"type": "job-paused" | "job-removed" | "system-paused"}:
             return ""
+        case {"type": "backfill-requested", "backfill": str() as backfill, "count": int() as count}:
+            return f"backfill {backfill} of {counted(count, 'occurrence')}"
+        case {"backfill": str() as backfill, "type": str() as kind} if kind.startswith("backfill-"):
+            return f"backfill {backfill}"
         case _:
             return None
 

@@ -34,6 +34,7 @@ NOUNS = (
     Noun("job", "Jobs", "Add, look at and change jobs."),
     Noun("run", "Runs", "Start, look at and settle runs."),
     Noun("log", "Ask", "Look at the events themselves, and verify them."),
+    Noun("backfill", "Repair", "Run the occurrences of a past window."),
     Noun("clock", "Repair", "Settle a clock that stands behind the log."),
     Noun("db", "Operate", "Copy the log, and put a copy back."),
     Noun("content", "Operate", "Look at inputs, results and output by digest, and erase them."),
@@ -48,8 +49,11 @@ _EXPLAIN = "tools.cli.explain"
 _JOB = "tools.cli.job"
 _JOB_VIEWS = "tools.cli.job_views"
 _RUN = "tools.cli.run"
+_MENDING = "tools.cli.mending"
 _RUN_VIEWS = "tools.cli.run_views"
 _LOG = "tools.cli.log"
+_BACKFILL = "tools.cli.backfill"
+_BACKFILL_VIEWS = "tools.cli.backfill_views"
 _PROJECTION = "tools.cli.projection"
 _CONTENT = "tools.cli.content"
 
@@ -95,8 +99,9 @@ VERBS = (
     Verb("run show", "Runs", f"{_RUN_VIEWS}:show", "Show one run and its attempts."),
     Verb("run output", "Runs", f"{_RUN_VIEWS}:output", "Print what a run's attempt wrote."),
     Verb("run cancel", "Runs", f"{_RUN}:cancel", "End an open or held run."),
-    Verb("run retry", "Runs", f"{_RUN}:retry", "Try an ended run again, as the same run."),
-    Verb("run resolve", "Runs", f"{_RUN}:resolve", "Settle a held run."),
+    Verb("run retry", "Runs", f"{_MENDING}:retry", "Try ended runs again, as the same runs."),
+    Verb("run replay", "Runs", f"{_MENDING}:replay", "Run ended runs once more, as new runs."),
+    Verb("run resolve", "Runs", f"{_MENDING}:resolve", "Settle held runs."),
     Verb("why", "Ask", "tools.cli.why:why", "Say what became of one fire time of a job, and why."),
     Verb(
         "missed", "Ask", "tools.cli.missed:missed", "List the fire times that did not become runs."
@@ -111,6 +116,28 @@ VERBS = (
     Verb("log show", "Ask", f"{_LOG}:show", "Show one event whole."),
     Verb("log tail", "Ask", f"{_LOG}:tail", "Print the newest events, and follow."),
     Verb("log verify", "Ask", f"{_LOG}:verify", "Verify the chain of all events."),
+    Verb(
+        "backfill plan",
+        "Repair",
+        f"{_BACKFILL}:plan",
+        "Say what a backfill would do, and how long it would take.",
+    ),
+    Verb("backfill start", "Repair", f"{_BACKFILL}:start", "Run the occurrences of a past window."),
+    Verb(
+        "backfill list",
+        "Repair",
+        f"{_BACKFILL_VIEWS}:list_backfills",
+        "List backfills and how far they are, the newest first.",
+    ),
+    Verb(
+        "backfill show",
+        "Repair",
+        f"{_BACKFILL_VIEWS}:show",
+        "Show one backfill: what was asked for, how far it is, how long it still takes.",
+    ),
+    Verb("backfill pause", "Repair", f"{_BACKFILL}:pause", "Plan no further run of a backfill."),
+    Verb("backfill resume", "Repair", f"{_BACKFILL}:resume", "Go on with a paused backfill."),
+    Verb("backfill cancel", "Repair", f"{_BACKFILL}:cancel", "End a backfill for good."),
     Verb("clock accept", "Repair", "tools.cli.clock:accept", "Vouch for the clock as it stands."),
     Verb(
         "db backup", "Operate", "tools.cli.db:backup", "Copy the log, verified, while it is used."

@@ -13,10 +13,11 @@ from scheduler.executor.owner import OwnerRecord
 from scheduler.log.contract import Recorded
 from scheduler.model import events as e
 from scheduler.model.excluded import is_excluded
-from scheduler.model.jobs import Definition, JobId
+from scheduler.model.jobs import JobId
 from scheduler.model.sentence import sentence
 from scheduler.model.streams import compact
 from scheduler.model.written import format_duration, format_instant
+from scheduler.rules.run_state import RunState
 from tools.cli.call import Call, pass_call
 from tools.cli.occurrence import Found, find
 from tools.cli.options import prints
@@ -32,6 +33,7 @@ FIELDS = (
     "verdict",
     "sentence",
     "run",
+    "runs",
     "status",
     "attempts",
     "error",
@@ -62,9 +64,10 @@ def why(call: Call, /, *, job: str, time: str) -> None:
         "verdict": found.verdict,
         "sentence": told,
         "run": found.run.run if found.run else None,
+        "runs": [run_record(run, found.cited) for run in found.runs],
         "status": found.run.status if found.run else None,
         "attempts": found.run.attempt if found.run else None,
-        "error": error_of(found.cited),
+        "error": error_of(found.cited, found.run),
         "reason": found.skip.reason if found.skip else None,
         "window": window_of(found),
         "before": found.before,
@@ -80,8 +83,11 @@ def verdict_sentence(
     """Return the answer in words."""
     when = f"{name} at {format_instant(at, call.zone)}"
     match found.verdict:
+        case "run" if found.skip is not None:
+            since = runs_words(call, found)
+            return f"{when} was skipped: {skip_words(call, at, found)}; since then: {since}"
         case "run":
-            return f"{when}: {run_words(call, found)}"
+            return f"{when}: {runs_words(call, found)}"
         case "skipped":
             return f"{when} was skipped: {skip_words(call, at, found)}"
         case "removed":
@@ -97,11 +103,22 @@ def verdict_sentence(
             return f"{when} is not decided yet: {undecided_words(call, at, found, owner)}"
 
 
-def run_words(call: Call, found: Found) -> str:
-    """Return how the run of the occurrence stands."""
-    run = found.run
-    if run is None:
-        return "it has a run"
+def runs_words(call: Call, found: Found) -> str:
+    """Return how the runs of the occurrence stand, the first one first."""
+    words = [run_words(call, run, error_of(found.cited, run)) for run in found.runs]
+    told = [f"{told}{asker_words(run)}" for told, run in zip(words, found.runs, strict=True)]
+    return "; then ".join(told)
+
+
+def asker_words(run: RunState) -> str:
+    """Return who asked for a run that the schedule did not."""
+    if run.cause == "backfill":
+        return f", for backfill {run.backfill}"
+    return ", asked for by a person" if run.cause == "rerun" else ""
+
+
+def run_words(call: Call, run: RunState, error: str | None) -> str:
+    """Return how a run of the occurrence stands."""
     attempts = f"on attempt {run.attempt}" if run.attempt else "before a first attempt"
     words = {
         "waiting": f"run {run.run} is planned and waits to be started",
@@ -115,21 +132,34 @@ def run_words(call: Call, found: Found) -> str:
         "cancelled": f"run {run.run} was cancelled {attempts}",
     }[run.status]
     if run.status == "waiting":
-        words += turn_words(found.definition)
+        words += turn_words(run)
         if run.due_time > call.now:
             words = f"run {run.run} starts at {format_instant(run.due_time, call.zone)} (jitter)"
     if run.successor is not None:
         words += f"; run {run.successor} takes its place (overlap = cancel)"
-    error = error_of(found.cited)
     return f"{words} ({error})" if error and run.status in {"failed", "held", "retrying"} else words
 
 
-def turn_words(definition: Definition) -> str:
+def turn_words(run: RunState) -> str:
     """Return which policies may have a run that is due wait for its turn."""
-    queue = ["overlap = queue"] if definition.overlap == "queue" else []
+    definition = run.definition
+    queue = ["overlap = queue"] if definition.overlap == "queue" and run.is_live else []
     key = definition.concurrency_key
     keys = [] if key is None else [f"concurrency_key = {key}"]
     return f" ({', '.join([*queue, *keys])})" if queue or keys else ""
+
+
+def run_record(run: RunState, cited: Sequence[Recorded]) -> Record:
+    """Return a run of the occurrence as scripts read it."""
+    return {
+        "run": run.run,
+        "number": run.number,
+        "cause": run.cause,
+        "backfill": run.backfill,
+        "status": run.status,
+        "attempts": run.attempt,
+        "error": error_of(cited, run),
+    }
 
 
 def skip_words(call: Call, at: datetime, found: Found) -> str:
@@ -216,11 +246,14 @@ def window_of(found: Found) -> dict[str, object] | None:
     return {"after": compact(skip.after), "until": compact(skip.until), "count": skip.count}
 
 
-def error_of(cited: Sequence[Recorded]) -> str | None:
-    """Return the last error that the events tell."""
+def error_of(cited: Sequence[Recorded], run: RunState | None) -> str | None:
+    """Return the last error that the events tell of a run."""
     found = None
     for recorded in cited:
-        match recorded.event:
+        event = recorded.event
+        if run is None or not isinstance(event, e.RunEvent) or event.run != run.run:
+            continue
+        match event:
             case e.AttemptFailed(error=error) | e.RunFailed(error=error):
                 found = error
             case e.RunHeld(reason=reason):

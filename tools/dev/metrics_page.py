@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from projections.metric_table import METRICS
-from projections.metrics import STATES, UNFINISHED
+from projections.metrics import BACKFILL_STATES, STATES, UNFINISHED
 from projections.tally_tables import (
     DELAY_BOUNDS_S,
     DURATION_BOUNDS_S,
@@ -35,7 +35,8 @@ def metrics() -> Iterator[tuple[str, ...]]:
 def labels() -> Iterator[tuple[str, ...]]:
     """Yield the rows of the table of labels whose values are a closed set."""
     yield "label", "values"
-    yield "`state`", listed(STATES)
+    yield "`state` of jobs", listed(STATES)
+    yield "`state` of backfills", listed(BACKFILL_STATES)
     yield "`status`", listed(UNFINISHED)
     yield "`cause`", listed(get_args(Cause))
     yield "`outcome` of runs", listed(get_args(RunOutcome))

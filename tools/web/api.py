@@ -28,10 +28,10 @@ from scheduler.executor.loop import Executor
 from scheduler.log.contract import Meta
 from scheduler.model import commands as c
 from scheduler.model.errors import BadInput, HorologError, NotAuthorised, Unreachable
-from scheduler.model.jobs import JobId, RunId
+from scheduler.model.jobs import BackfillId, JobId, RunId
 from scheduler.model.json_values import shown
 from scheduler.model.limits import BATCH_WISHES_MAX, DECISION_PATIENCE, VIEWS_PATIENCE
-from scheduler.model.streams import call_stream, job_stream
+from scheduler.model.streams import backfill_stream, call_stream, job_stream
 from services.loading import Loaded
 from tools.admission import Admission, Jobs
 from tools.known_services import told_services
@@ -178,7 +178,7 @@ class Api:
         wish = parts.admission.admitted(wish, jobs)
         command = wish.command
         match command:
-            case c.CancelRun() | c.RetryRun() | c.ResolveRun():
+            case c.CancelRun() | c.RetryRun() | c.ReplayRun() | c.ResolveRun():
                 return replace(wish, stream=parts.lists.stream_of(command.run))
             case c.DefineJob(job=job) if not is_new and parts.is_taken(job_stream(job)):
                 fresh = JobId(parts.clock.new_id())
@@ -186,6 +186,9 @@ class Api:
             case c.TriggerJob(run=run) | c.CallService(run=run) if parts.is_taken(call_stream(run)):
                 fresh_run = RunId(parts.clock.new_id())
                 return replace(wish, command=replace(command, run=fresh_run))
+            case c.RequestBackfill(backfill=key) if parts.is_taken(backfill_stream(key)):
+                fresh_key = BackfillId(parts.clock.new_id())
+                return replace(wish, command=replace(command, backfill=fresh_key))
             case _:
                 return wish
 

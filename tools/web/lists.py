@@ -1,4 +1,4 @@
-"""What can be read over HTTP: jobs, runs and misses, from the views; and what names mean.
+"""What can be read over HTTP: jobs, runs, misses and backfills, from the views; what names mean.
 
 Lists come in pages. A page's `next` is an opaque cursor, the key of its last row; with it a list
 goes on where it stopped, whatever was added meanwhile. Everything here blocks on SQLite and is
@@ -14,21 +14,21 @@ from typing import NamedTuple, TypeVar, get_args
 
 import msgspec
 
-from projections import read_jobs, read_runs
+from projections import read_backfills, read_jobs, read_runs
+from projections.backfills import BackfillStatus
 from projections.job_tables import JobStatus
-from projections.rows import JobRow, MissRow, RunRow
+from projections.rows import BackfillRow, JobRow, MissRow, RunRow
 from scheduler.executor.clock import Clock
 from scheduler.model.errors import BadInput, NotFound, Unreachable, ViewsRenewed
-from scheduler.model.jobs import Definition, JobId, RunId, SkipReason
+from scheduler.model.jobs import BackfillId, Definition, JobId, RunId, SkipReason
 from scheduler.model.json_values import shown
 from scheduler.model.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from scheduler.model.plain import write_definition
 from scheduler.model.plain_schedules import write_schedule
-from scheduler.model.streams import call_stream, fire_stream
 from scheduler.model.validation import ID_SHAPE
 from scheduler.model.written import parse_instant
 from scheduler.rules.run_state import RunStatus
-from tools.web.routes import ROOT
+from tools.web.routes import BACKFILLS, ROOT
 
 Query = Mapping[str, str]
 Names = Mapping[str, str]
@@ -58,15 +58,17 @@ class Lists:
         self.by_path = {
             f"{ROOT}/jobs": Read(self.jobs, ("status", "label", "search", *page)),
             f"{ROOT}/jobs/{{job}}": Read(self.job),
-            f"{ROOT}/runs": Read(self.runs, ("job", "status", "since", "until", *page)),
+            f"{ROOT}/runs": Read(self.runs, ("job", "status", "backfill", "since", "until", *page)),
             f"{ROOT}/runs/{{run}}": Read(self.run),
+            BACKFILLS: Read(self.backfills, ("job", "status", *page)),
+            f"{BACKFILLS}/{{backfill}}": Read(self.backfill),
             f"{ROOT}/misses": Read(self.misses, ("job", "reason", "since", "until", *page)),
         }
 
     # -- what names mean
 
     def resolve(self, kind: str, name: str) -> str:
-        """Return the id of the job or run that is named; a whole id is not looked up.
+        """Return the id of the job, run or backfill that is named; a whole id is not looked up.
 
         Raises: NotFound, Conflict.
         """
@@ -75,6 +77,8 @@ class Lists:
         with self._views() as views:
             if kind == "run":
                 return read_runs.run(views, name).run
+            if kind == "backfill":
+                return read_backfills.backfill(views, name).backfill
             return read_jobs.job(views, name).job_id
 
     def definition_of(self, job: JobId) -> Definition | None:
@@ -95,11 +99,7 @@ class Lists:
                 row = read_runs.run(views, run)
         except NotFound:
             return None
-        return (
-            call_stream(row.run)
-            if row.fire_time is None
-            else fire_stream(row.fire_time, row.job_id)
-        )
+        return row.stream
 
     def _job_or_none(self, job: str) -> JobRow | None:
         try:
@@ -137,6 +137,7 @@ class Lists:
                 views,
                 job=self._job_asked(query),
                 status=_chosen(query, "status", (*get_args(RunStatus), "open")),
+                backfill=self._backfill_asked(query),
                 since=self._instant(query, "since"),
                 until=self._instant(query, "until"),
                 after=_after(query, tuple[datetime, int]),
@@ -166,11 +167,33 @@ class Lists:
             )
         return _page("misses", rows, rows, limit)
 
+    def backfills(self, _: Names, query: Query) -> object:
+        """Return a page of backfills, the latest first."""
+        limit = _limit(query)
+        with self._views() as views:
+            rows = read_backfills.backfills(
+                views,
+                job=self._job_asked(query),
+                status=_chosen(query, "status", (*get_args(BackfillStatus), "open")),
+                after=_after(query, int),
+                limit=limit,
+            )
+        return _page("backfills", rows, rows, limit)
+
+    def backfill(self, names: Names, _: Query) -> object:
+        """Return one backfill."""
+        with self._views() as views:
+            return read_backfills.backfill(views, names["backfill"])
+
     # -- the parts
 
     def _job_asked(self, query: Query) -> JobId | None:
         named = query.get("job")
         return None if named is None else JobId(self.resolve("job", named))
+
+    def _backfill_asked(self, query: Query) -> BackfillId | None:
+        named = query.get("backfill")
+        return None if named is None else BackfillId(self.resolve("backfill", named))
 
     def _instant(self, query: Query, name: str) -> datetime | None:
         written = query.get(name)
@@ -201,7 +224,10 @@ def _job(row: JobRow) -> dict[str, object]:
 
 
 def _page(
-    name: str, shown_rows: object, rows: Sequence[JobRow | RunRow | MissRow], limit: int
+    name: str,
+    shown_rows: object,
+    rows: Sequence[JobRow | RunRow | MissRow | BackfillRow],
+    limit: int,
 ) -> dict[str, object]:
     """Return a page, with where the next one begins; None when this is the last."""
     is_full = len(rows) == limit

@@ -31,6 +31,8 @@ READINESS = f"{ROOT}/readiness"
 SHUTDOWN = f"{ROOT}/shutdown"
 SERVICES = f"{ROOT}/services"
 RELOAD = f"{SERVICES}/reload"
+BACKFILLS = f"{ROOT}/backfills"
+NAMED = ("job", "run", "backfill", "service")
 KEY_HEADER = "Idempotency-Key"
 DRY_RUN = "dry_run"  # in the query
 
@@ -40,7 +42,7 @@ class Route(NamedTuple):
 
     command: type[c.Command]
     method: str
-    path: str  # {job} and {run} stand for ids, {service} for a name
+    path: str  # {job}, {run} and {backfill} stand for ids, {service} for a name
 
     @property
     def tag(self) -> str:
@@ -49,8 +51,8 @@ class Route(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the path names: a job, a run, a service, or nothing."""
-        return tuple(name for name in ("job", "run", "service") if f"{{{name}}}" in self.path)
+        """What the path names: a job, a run, a backfill, a service, or nothing."""
+        return tuple(name for name in NAMED if f"{{{name}}}" in self.path)
 
 
 ROUTES = (
@@ -65,7 +67,12 @@ ROUTES = (
     Route(c.TriggerJob, "POST", f"{ROOT}/jobs/{{job}}/runs"),
     Route(c.CancelRun, "POST", f"{ROOT}/runs/{{run}}/cancel"),
     Route(c.RetryRun, "POST", f"{ROOT}/runs/{{run}}/retry"),
+    Route(c.ReplayRun, "POST", f"{ROOT}/runs/{{run}}/replay"),
     Route(c.ResolveRun, "POST", f"{ROOT}/runs/{{run}}/resolve"),
+    Route(c.RequestBackfill, "POST", f"{ROOT}/jobs/{{job}}/backfills"),
+    Route(c.PauseBackfill, "POST", f"{BACKFILLS}/{{backfill}}/pause"),
+    Route(c.ResumeBackfill, "POST", f"{BACKFILLS}/{{backfill}}/resume"),
+    Route(c.CancelBackfill, "POST", f"{BACKFILLS}/{{backfill}}/cancel"),
     Route(c.CallService, "POST", f"{SERVICES}/{{service}}/calls"),
     Route(c.PauseSystem, "POST", f"{ROOT}/system/pause"),
     Route(c.ResumeSystem, "POST", f"{ROOT}/system/resume"),
@@ -91,17 +98,15 @@ class Ground(NamedTuple):
     now: datetime
     timezone: str
     new_id: Callable[[], str]
-    resolve: Callable[[str, str], str]  # "job" or "run", as it was named -> its id
+    resolve: Callable[[str, str], str]  # "job", "run" or "backfill", as it was named -> its id
 
 
 def request_of(wish: Wish) -> Request:
     """Return the request that carries a wish; its key travels as a header."""
     body = body_of(wish)
     route = route_of(wish.command)
-    service = quote(str(body.get("service")), safe="")
-    path = route.path.format(job=body.get("job"), run=body.get("run"), service=service)
-    for name in route.names:
-        del body[name]
+    names = {name: quote(str(body.pop(name)), safe="") for name in route.names}
+    path = route.path.format(**names)
     query = f"?{DRY_RUN}=true" if wish.dry_run else ""
     return Request(route.method, path + query, body)
 
@@ -208,6 +213,8 @@ def _command(
             fields["run"] = ground.new_id()
         if "input" in fields:
             fields["input"], contents = read_input(fields["input"], "$.input")
+    if route.command is c.RequestBackfill and "backfill" not in fields:
+        fields["backfill"] = ground.new_id()
     for name in REQUIRED.get(route.command, ()):
         if name not in fields:
             raise BadInput.at(f"$.{name}", "is missing.")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import get_args
 
 from scheduler.model import commands as c
+from scheduler.model.backfill_events import Only, Order
 from scheduler.model.content import DIGEST_SHAPE
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import Isolation, Missed
@@ -114,6 +115,15 @@ _READERS: dict[type[c.Command], dict[str, Reader]] = {
         "unchecked": flag,
     },
     c.ResolveRun: {"verdict": _choice("succeeded", "failed", "retry")},
+    c.RequestBackfill: {
+        "backfill": _new_id,
+        "only": _choice(*get_args(Only)),
+        "order": _choice(*get_args(Order)),
+        "concurrency": whole,
+        "per_minute": whole,
+        "callbacks": flag,
+        "schedule": _choice("then", "current"),
+    },
     c.PauseSystem: {"missed": _MISSED},
     c.ResumeSystem: {"missed": _MISSED},
     c.EraseContent: {"digests": _digests},
@@ -124,10 +134,12 @@ _INSTANTS: dict[type[c.Command], tuple[str, ...]] = {
     c.PauseSystem: ("until",),
     c.SkipNextFire: ("fire_time",),
     c.RestoreNextFire: ("fire_time",),
+    c.RequestBackfill: ("after", "until"),
 }
 REQUIRED: dict[type[c.Command], tuple[str, ...]] = {
     c.RenameJob: ("name",),
     c.EraseContent: ("digests",),
     c.NoteBackup: ("position", "hash", "file"),
     c.ResolveRun: ("verdict",),
+    c.RequestBackfill: ("after", "until"),
 }

@@ -6,8 +6,8 @@ from msgspec.structs import replace
 from scheduler.executor.command_digest import digest_of_command
 from scheduler.model import commands as c
 from scheduler.model.content import Payload, payload_of
-from scheduler.model.jobs import Definition, JobId, RunId
-from tests.facts import defined
+from scheduler.model.jobs import BackfillId, Definition, JobId, RunId
+from tests.facts import at, defined
 
 PLAIN = defined("@daily", input=Payload(text="x"))
 
@@ -15,6 +15,12 @@ PLAIN = defined("@daily", input=Payload(text="x"))
 def private(salt: bytes) -> Definition:
     payload, _ = payload_of("hush", salt=salt)
     return defined("@daily", input=payload)
+
+
+def backfill(name: str, *, until: str = "11:00") -> c.RequestBackfill:
+    return c.RequestBackfill(
+        backfill=BackfillId(name), job=JobId("1"), after=at("10:00"), until=at(until)
+    )
 
 
 def trigger(run: str, given: Payload | None) -> c.TriggerJob:
@@ -42,6 +48,7 @@ def trigger(run: str, given: Payload | None) -> c.TriggerJob:
             c.ReviseJob(job=JobId("1"), definition=private(b"b" * 16)),
         ),
         (trigger("1", private(b"a" * 16).input), trigger("2", private(b"b" * 16).input)),
+        (backfill("1"), backfill("2")),
     ],
 )
 def test_ids_and_salts_made_for_one_try_do_not_count(
@@ -56,6 +63,7 @@ def test_ids_and_salts_made_for_one_try_do_not_count(
         (c.PauseJob(job=JobId("1")), c.PauseJob(job=JobId("2"))),
         (c.PauseJob(job=JobId("1")), c.RemoveJob(job=JobId("1"))),
         (trigger("1", Payload(text="x")), trigger("1", Payload(text="y"))),
+        (backfill("1"), backfill("1", until="11:01")),
         (trigger("1", payload_of("x" * 5_000)[0]), trigger("1", payload_of("y" * 5_000)[0])),
         (
             c.DefineJob(job=JobId("1"), definition=PLAIN),

@@ -151,3 +151,27 @@ def test_views_that_a_server_keeps_are_not_rebuilt(
     printed = served("projection", "rebuild", "runs")
     assert 5 == printed.code
     assert "which serves this log. They can be rebuilt when it is stopped" in printed.err
+
+
+def test_a_backfill_is_carried_out_and_mended_by_the_server(
+    served: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.cli.backfill_views.rest", lambda: None)
+    for name, service in (("good", "a.ok"), ("bad", "a.bad")):
+        served.done("job", "add", name, service, "--cron", "0 * * * *")
+    window = ("--from", "2026-01-05T00:00Z", "--until", "2026-01-05T06:00Z", "--concurrency", "3")
+
+    def ended(job: str, *words: str) -> tuple[int, object]:
+        backfill = served.done("backfill", "start", job, *window, *words).out.strip()
+        watched = served("backfill", "show", backfill, "--watch", "--json=succeeded,failed,passed")
+        return watched.code, list(watched.json.values())
+
+    assert (0, [6, 0, 0]) == ended("good")
+    assert (0, [0, 0, 6]) == ended("good")
+    assert (6, [0, 6, 0]) == ended("bad")
+    assert (6, [0, 6, 0]) == ended("bad", "--only", "failed")
+    rows = served.done("run", "replay", "--failed", "--since", "2026-01-05", "--json").json
+    assert [("bad", None)] * 6 == [(row["job"], row["error"]) for row in rows]
+    numbers = {run["number"] for run in served.done("run", "list", "--job", "bad", "--json").json}
+    assert {1, 2, 3} == numbers
+    served.done("projection", "verify", "--all")

@@ -89,6 +89,65 @@ def test_a_fire_while_a_run_is_open_is_told_as_such(orders: Desk) -> None:
     assert ("skipped", "overlap") == (told["verdict"], told["reason"])
 
 
+def backfilled(orders: Desk) -> str:
+    """Have a fire time of a pause run by a backfill; return the backfill's id."""
+    orders.done("job", "pause", "orders")
+    orders.clock.advance(timedelta(minutes=15))
+    orders.done("job", "resume", "orders")
+    window = ("--from", "2026-03-02T12:00Z", "--until", "2026-03-02T12:15Z")
+    backfill = orders.done("backfill", "start", "orders", *window).out.strip()
+    orders.carry_out(turns=2)
+    return backfill
+
+
+def test_a_skipped_occurrence_that_a_backfill_has_run_cites_the_skip_and_the_run(
+    orders: Desk,
+) -> None:
+    backfill = backfilled(orders)
+    told = why(orders, "2026-03-02T12:10Z").json
+    assert ("run", "succeeded", "paused") == (told["verdict"], told["status"], told["reason"])
+    assert (
+        f"; since then: ran; run {told['run']} succeeded on attempt 1, for backfill {backfill}"
+    ) in told["sentence"]
+    kinds = [
+        orders.done("log", "show", str(position), "--json=type").json["type"]
+        for position in told["positions"]
+    ]
+    assert [
+        "job-paused",
+        "fires-skipped",
+        "run-planned",
+        "attempt-started",
+        "run-succeeded",
+    ] == kinds
+
+
+def test_reruns_are_told_one_after_the_other_each_with_its_own_error(orders: Desk) -> None:
+    orders.carry_out(10 * 60, kind="error", error="no data")
+    first = why(orders, "2026-03-02T12:10Z").json["run"]
+    again = orders.done("run", "replay", first).out.strip()
+    orders.carry_out(1)
+    told = why(orders, "2026-03-02T12:10Z").json
+    assert (again, "succeeded", None) == (told["run"], told["status"], told["error"])
+    assert [(first, 1, "failed", "no data"), (again, 2, "succeeded", None)] == [
+        (run["run"], run["number"], run["status"], run["error"]) for run in told["runs"]
+    ]
+    assert told["sentence"].endswith(
+        f": ran; run {first} failed on attempt 1 (no data); "
+        f"then ran; run {again} succeeded on attempt 1, asked for by a person"
+    )
+
+
+def test_an_occurrence_from_before_the_job_was_defined_may_have_been_backfilled(
+    orders: Desk,
+) -> None:
+    window = ("--from", "2026-03-02T11:50Z", "--until", "2026-03-02T12:00Z")
+    orders.done("backfill", "start", "orders", *window)
+    orders.carry_out()
+    told = why(orders, "2026-03-02T11:50Z").json
+    assert ("run", "succeeded", None) == (told["verdict"], told["status"], told["reason"])
+
+
 def test_an_instant_that_is_no_fire_time_names_its_neighbours(orders: Desk) -> None:
     told = why(orders, "2026-03-02T12:15Z").json
     assert ("no-fire-time", "2026-03-02T12:10:00Z", "2026-03-02T12:20:00Z") == (
@@ -183,7 +242,10 @@ def test_people_see_how_many_fires_were_missed_in_all(orders: Desk) -> None:
     assert "0 fire times in all.\n" == orders.done("missed").err
     orders.carry_out(65 * 60)
     printed = orders.done("missed", "orders")
-    assert "5 fire times in all.\n" == printed.err
+    window = "--from 2026-03-02T12:00:01Z --until 2026-03-02T12:50:01Z"
+    assert (
+        f"5 fire times in all.\nTo run them: horolog backfill start orders {window}\n"
+    ) == printed.err
     assert ["orders", "5", "coalesced"] == [printed.rows[1][place] for place in (0, 3, 4)]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from scheduler.model import commands as c
 from scheduler.model.errors import BadInput, NotFound
-from scheduler.model.jobs import DateRange, Definition, Exclude, JobId, Retry, RunId
+from scheduler.model.jobs import BackfillId, DateRange, Definition, Exclude, JobId, Retry, RunId
 from scheduler.model.json_values import read_json
 from scheduler.model.plain_inputs import read_input
 from scheduler.model.schedules import Cron, Interval
@@ -27,6 +27,8 @@ from tools.wishes import Wish
 
 JOB = JobId("0193f6a2-7c1e-7abc-8def-0123456789ab")
 RUN = RunId("0193f6a2-7c1e-8abc-8def-0123456789ab")
+BACKFILL = BackfillId("0193f6a2-7c1e-7abc-8def-00000000b001")
+NOON, HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(hours=1)
 FRESH = "0193f6a2-0000-7000-8000-000000000001"
 LATER = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LARGE, LARGE_CONTENTS = read_input("x" * 5_000, "$.input")
@@ -75,7 +77,27 @@ WISHES = (
         ),
         contents=LARGE_CONTENTS,
     ),
+    Wish(command=c.ReplayRun(run=RUN)),
     Wish(command=c.ResolveRun(run=RUN, verdict="succeeded")),
+    Wish(command=c.RequestBackfill(backfill=BACKFILL, job=JOB, after=NOON, until=NOON + HOUR)),
+    Wish(
+        command=c.RequestBackfill(
+            backfill=BACKFILL,
+            job=JOB,
+            after=NOON,
+            until=NOON + HOUR,
+            only="failed",
+            order="newest",
+            concurrency=7,
+            per_minute=30,
+            callbacks=True,
+            schedule="current",
+        ),
+        reason="outage",
+    ),
+    Wish(command=c.PauseBackfill(backfill=BACKFILL)),
+    Wish(command=c.ResumeBackfill(backfill=BACKFILL)),
+    Wish(command=c.CancelBackfill(backfill=BACKFILL)),
     Wish(command=c.PauseSystem()),
     Wish(command=c.PauseSystem(until=LATER, missed="latest")),
     Wish(command=c.ResumeSystem(missed="latest")),
@@ -84,7 +106,7 @@ WISHES = (
     Wish(command=c.NoteBackup(position=7, hash="ab" * 32, file="copy.db")),
 )
 GROUND = Ground(
-    now=datetime(2026, 3, 1, 12, tzinfo=UTC),
+    now=NOON,
     timezone="UTC",
     new_id=lambda: FRESH,
     resolve=lambda kind, name: name,
@@ -148,6 +170,10 @@ def test_what_a_person_leaves_out_is_made() -> None:
     assert (FRESH, "UTC") == (defined.job, getattr(defined.definition.schedule, "timezone", None))
     assert c.TriggerJob(job=JOB, run=RunId(FRESH)) == arrived(c.TriggerJob, None, job=JOB).command
     assert c.ResumeJob(job=JOB) == arrived(c.ResumeJob, {}, job=JOB).command
+    window = {"after": "2026-03-01T12:00", "until": "2026-03-01T13:00Z"}
+    asked = arrived(c.RequestBackfill, window, job=JOB).command
+    made = BackfillId(FRESH)
+    assert c.RequestBackfill(backfill=made, job=JOB, after=NOON, until=NOON + HOUR) == asked
 
 
 def test_a_local_time_is_read_in_the_zone_of_the_server() -> None:
@@ -210,6 +236,16 @@ def test_a_name_that_nobody_bears_is_not_found() -> None:
         (c.TriggerJob, {"run": 5}, "$.run: got 5 instead of a text."),
         (c.TriggerJob, {"input": "a\0"}, "$.input: the text holds a NUL character."),
         (c.ResolveRun, {}, "$.verdict: is missing."),
+        (c.RequestBackfill, {}, "$.after: is missing."),
+        (c.RequestBackfill, {"after": "2026-03-01T10:00"}, "$.until: is missing."),
+        (c.RequestBackfill, {"after": 5, "until": 6}, "$.after: got 5 instead of a text."),
+        (c.RequestBackfill, {"after": "teatime"}, '$.after: "teatime" is no date and time.'),
+        (c.RequestBackfill, {"backfill": "../x"}, '$.backfill: "../x" is no UUID.'),
+        (c.RequestBackfill, {"only": "some"}, '$.only: "some" is none of missing, failed, all.'),
+        (c.RequestBackfill, {"order": ["oldest"]}, "$.order: got ['oldest'] instead of a text."),
+        (c.RequestBackfill, {"concurrency": True}, "$.concurrency: got True instead of a whole"),
+        (c.RequestBackfill, {"per_minute": 1.5}, "$.per_minute: got 1.5 instead of a whole"),
+        (c.RequestBackfill, {"stretches": []}, "$.stretches: is not a field."),
         (c.EraseContent, {}, "$.digests: is missing."),
         (c.EraseContent, {"digests": "a"}, '$.digests: got "a" instead of a list'),
         (c.EraseContent, {"digests": ["a"]}, '$.digests[0]: "a" is no digest'),
