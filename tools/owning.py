@@ -130,7 +130,8 @@ class Owning:
 
     def _ask_batch(self, wishes: Sequence[Wish]) -> list[Told | HorologError]:
         """Have some decided side by side, so that one commit holds them all."""
-        begun = [self._begun(wish) for wish in wishes]
+        with self._log.gathering():
+            begun = [self._begun(wish) for wish in wishes]
         answers = [_ended(one) for one in begun]
         for place, (one, answer) in enumerate(zip(begun, answers, strict=True)):
             if isinstance(one, Future) and isinstance(answer, HorologError):

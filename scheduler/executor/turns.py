@@ -221,16 +221,18 @@ class Turns:
         self._answer(wishes)
 
     def _answer(self, wishes: list[Wish]) -> None:
-        for wish in wishes:
-            command, meta, key, contents, stream, answer, _ = wish
-            try:
-                told = self.handle.ask(
-                    command, meta=meta, key=key, contents=contents, stream=stream
-                )
-            except Exception as error:  # noqa: BLE001  # a refusal, or a fault that is the asker's to see
-                answer.set_exception(error)
-            else:
-                told.add_done_callback(partial(self._hand_on, wish))
+        with self.handle.log.gathering():
+            for wish in wishes:
+                self._answer_one(wish)
+
+    def _answer_one(self, wish: Wish) -> None:
+        command, meta, key, contents, stream, answer, _ = wish
+        try:
+            told = self.handle.ask(command, meta=meta, key=key, contents=contents, stream=stream)
+        except Exception as error:  # noqa: BLE001  # a refusal, or a fault that is the asker's to see
+            answer.set_exception(error)
+        else:
+            told.add_done_callback(partial(self._hand_on, wish))
 
     def _hand_on(self, wish: Wish, done: Future[Answer]) -> None:
         """Give the answer to whoever asked; try again what failed only behind another's failure."""

@@ -21,6 +21,7 @@ Promises, each held by the conformance suite that every engine passes
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -149,6 +150,13 @@ class Log(Protocol):
 
     def append(self, request: Request) -> Appended:
         """Submit, and wait until it is durable."""
+        ...
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Have what is submitted within wait for the end of it, so that one commit holds it all.
+
+        Only a writer that rests meanwhile waits; it changes nothing of what is promised.
+        """
         ...
 
     def head(self) -> Head:

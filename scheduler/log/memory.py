@@ -9,6 +9,7 @@ is purged but when somebody asks.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from threading import Condition
 
 from scheduler.log.admit import Batch, KeyUse, Row, prepare
@@ -77,6 +78,10 @@ class MemoryLog:
         future: Future[None] = Future()
         future.set_result(None)
         return future
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Wait for nothing: each request is written as it comes."""
+        return nullcontext()
 
     def append(self, request: Request) -> Appended:
         """Write the request now."""

@@ -7,6 +7,7 @@ between two pages.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from scheduler.log.admit import KeyUse, Row, whose
 from scheduler.log.chain import FIRST
@@ -29,6 +30,9 @@ ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes,
   kept_until = CASE WHEN excluded.kept_until IS NOT NULL AND kept_until IS NOT NULL
     THEN max(excluded.kept_until, kept_until) END
 WHERE bytes IS NULL OR kept_until IS NOT NULL"""
+_INSERT = "INSERT INTO log VALUES"
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERTS = {size: f"{_INSERT} {', '.join([_ROW] * size)}" for size in (128, 32, 8, 1)}
 _LINKED_PAGE = """
 SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key, hash
 FROM log WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"""
@@ -39,8 +43,16 @@ FROM content WHERE rowid > ? ORDER BY rowid LIMIT 1"""
 
 
 def insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Append the rows."""
-    db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    """Append the rows, by statements over as many of them as there are.
+
+    A statement lets other threads run while it works, and gets its turn again when they let it:
+    with one for each row (`executemany`), a thread that reckons makes each row wait.
+    """
+    done = 0
+    for size, statement in _INSERTS.items():
+        while len(rows) - done >= size:
+            db.execute(statement, tuple(chain.from_iterable(rows[done : done + size])))
+            done += size
 
 
 def insert_content(db: sqlite3.Connection, contents: Contents, kept_until_ns: int | None) -> None:

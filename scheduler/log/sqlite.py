@@ -9,6 +9,7 @@ beside the file, and every commit checks that nobody else was there.
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Condition, Event
 
@@ -168,6 +169,10 @@ class SqliteLog:
     def ended(self) -> HorologError | None:
         """Why nothing is written any more until a restart; None while writing goes on."""
         return None if self._writer is None else self._writer.ended
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """Have what is submitted within wait for the end of it, if the writer rests."""
+        return self._writing().gathering()
 
     def append(self, request: Request) -> Appended:
         """Submit, and wait until it is durable."""

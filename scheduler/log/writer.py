@@ -11,7 +11,8 @@ come for a while. So does the removal of content whose time is over, one small s
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from typing import NamedTuple
@@ -68,6 +69,7 @@ class Writer:
         self._queue: deque[Waiting] = deque()
         self._queued_bytes = 0
         self._closing = False
+        self._is_gathering = False
         lock = Lock()
         self._filled = Condition(lock)
         self._room = Condition(lock)
@@ -105,7 +107,22 @@ class Writer:
                 raise Unreachable("this log is closed")
             self._queue.append(request)
             self._queued_bytes += _size(request)
-            self._filled.notify()
+            if not self._is_gathering or self._is_full():
+                self._filled.notify()
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Do not wake the thread for what is put within, but for all of it at the end.
+
+        For one thread at a time; what another puts meanwhile waits with it.
+        """
+        self._is_gathering = True
+        try:
+            yield
+        finally:
+            with self._filled:
+                self._is_gathering = False
+                self._filled.notify()
 
     def stop(self) -> None:
         """Write what is queued and empty the write-ahead log; further requests are refused."""

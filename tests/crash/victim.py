@@ -32,6 +32,8 @@ from tools.serving import Seams, serve
 from tools.settings import read_settings
 
 APPENDING = "INSERT INTO log "
+COLUMNS = 10  # of a row of the log
+TYPE = 3  # ... the place of its type
 KEEPING = "INSERT OR REPLACE INTO snapshot VALUES"
 NOWHERE = "nowhere"  # a server that lives on, and takes snapshots all the time
 LINGERING = "lingering"  # one whose process takes its time to end, as some exit hooks do
@@ -66,16 +68,13 @@ class Killing(sqlite3.Connection):
     marker: str  # the type
     _position = 0  # the last one of a marked commit
 
-    def executemany(self, sql: str, parameters: Any, /) -> sqlite3.Cursor:  # noqa: ANN401  # whatever SQLite takes
-        if sql.startswith(APPENDING):
-            rows = list(parameters)
-            if any(row[3] == self.marker for row in rows):
-                self._position = rows[-1][0]
-            self._come_to("before-append")
-            return super().executemany(sql, rows)
-        return super().executemany(sql, parameters)
-
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:  # noqa: ANN401  # whatever SQLite takes
+        if sql.startswith(APPENDING):  # the columns of some rows, one row after the other
+            is_marked = self.marker in parameters[TYPE::COLUMNS]
+            if is_marked or self._position:
+                self._position = parameters[-COLUMNS]
+            if is_marked:
+                self._come_to("before-append")
         if sql != "COMMIT":
             return super().execute(sql, parameters)
         self._come_to("before-commit")

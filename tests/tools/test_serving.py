@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -200,13 +200,13 @@ def test_a_seam_in_the_log_makes_a_full_disk(settings: Settings, serve: Serve) -
     is_full: list[bool] = []
 
     class Filling(sqlite3.Connection):
-        def executemany(self, *arguments: object) -> sqlite3.Cursor:
-            if is_full:
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:  # noqa: ANN401  # whatever SQLite takes
+            if is_full and sql.startswith("INSERT INTO log"):
                 error = sqlite3.OperationalError("database or disk is full")
                 error.sqlite_errorcode = sqlite3.SQLITE_FULL
                 error.sqlite_errorname = "SQLITE_FULL"
                 raise error
-            return super().executemany(*arguments)  # type: ignore[arg-type]  # handed on
+            return super().execute(sql, *parameters)
 
     def filling(uri: str) -> sqlite3.Connection:
         from scheduler.log import schema

@@ -117,6 +117,14 @@ class LogConformance:
         with pytest.raises(VersionConflict, match="is at version 0, not 4"):
             log.append(one(stream, 4))
 
+    def test_what_is_gathered_is_written_when_the_gathering_ends(self, log: Log) -> None:
+        with log.gathering():
+            futures = [log.submit(one(f"fire/{number}")) for number in range(9)]
+            futures.append(log.submit(one("fire/0")))
+        assert list(range(2, 11)) == [future.result(9).first for future in futures[:-1]]
+        assert isinstance(futures[-1].exception(9), VersionConflict)
+        assert 11 == log.append(one("fire/after")).first
+
     def test_one_failed_condition_refuses_all_events_of_its_request(self, log: Log) -> None:
         log.append(one("job/b"))
         with pytest.raises(VersionConflict):

@@ -44,6 +44,25 @@ def test_requests_that_wait_are_written_in_one_transaction(log: SqliteLog, seam:
     assert 2 == seam.count("COMMIT")
 
 
+def test_requests_that_are_gathered_are_written_in_one_transaction(
+    log: SqliteLog, seam: Seam
+) -> None:
+    log.append(one("job/before"))
+    seam.seen.clear()
+    with log.gathering():
+        futures = [log.submit(one(f"fire/{number}")) for number in range(50)]
+        assert not any(future.done() for future in futures)
+    assert list(range(3, 53)) == [future.result(PATIENCE_S).first for future in futures]
+    assert 1 == seam.count("COMMIT")
+
+
+def test_a_request_is_written_by_as_few_statements_as_it_takes(log: SqliteLog, seam: Seam) -> None:
+    streams = [f"fire/{number:03}" for number in range(171)]
+    log.append(request(*(write(stream, 0) for stream in streams)))
+    assert streams == [recorded.stream for recorded in log.read(after=1)]
+    assert 1 + 1 + 1 + 3 == seam.count("INSERT INTO log")  # 128, 32, 8 and three of 1
+
+
 def test_a_failed_condition_in_a_batch_fails_its_own_request_only(
     log: SqliteLog, seam: Seam
 ) -> None:
