@@ -1,7 +1,8 @@
 """Which of the runs whose time has come may start next.
 
 Three lanes: live runs, then those that catch up, then those beside the schedule (backfills and
-reruns); within a lane by due time. The two lower lanes get at most half the slots while live runs
+reruns); within a lane by due time, then as they were planned, so that streams which lie side by side
+in the log's index are written side by side. The two lower lanes get at most half the slots while live runs
 wait, what is beside the schedule never more than half; so that a lower lane does not starve either,
 one of its runs starts after LIVE_STARTS_PAST_MAX of a higher one have gone past it. Runs of one
 concurrency key wait for one another in a queue of their own, with the same lanes and that rule.
@@ -35,12 +36,12 @@ class Queue:
     """Runs that wait in their lanes."""
 
     def __init__(self) -> None:
-        self._heaps: tuple[list[tuple[datetime, RunId]], ...] = ([], [], [])
+        self._heaps: tuple[list[tuple[datetime, int, RunId]], ...] = ([], [], [])
         self._past = 0  # starts of a higher lane since one of a lower lane that waits
 
     def push(self, run: RunState) -> None:
         """Have a run wait."""
-        heappush(self._heaps[lane_of(run)], (run.due_time, run.run))
+        heappush(self._heaps[lane_of(run)], (run.due_time, run.line, run.run))
 
     def pop(
         self, runs: Mapping[RunId, RunState], may_start: MayStart, is_open: Callable[[Lane], bool]
@@ -71,7 +72,7 @@ class Queue:
         """Return the first of a lane, dropping what no longer waits."""
         heap = self._heaps[lane]
         while heap:
-            run = runs.get(heap[0][1])
+            run = runs.get(heap[0][2])
             if run is not None and may_start(run):
                 return run
             heappop(heap)

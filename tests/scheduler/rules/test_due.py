@@ -133,6 +133,18 @@ def test_live_runs_start_before_those_that_catch_up() -> None:
     )
 
 
+def test_runs_due_at_one_instant_start_in_the_order_in_which_they_were_planned() -> None:
+    jobs = [JobId(f"job-{number:02}") for number in range(20)]
+    story = given(
+        *(registered(EVERY_5, at="10:00", job=job, name=job) for job in jobs),
+        *(planned("10:05", job=job) for job in jobs),
+    )
+    facts = decide(story.timetable, slots(20), at("10:05"))
+    assert [run("10:05", job) for job in jobs] == [
+        fact.event.run for fact in facts if isinstance(fact.event, e.AttemptStarted)
+    ]
+
+
 def test_runs_start_in_the_order_of_their_due_times() -> None:
     other = JobId("job-2")
     given(
