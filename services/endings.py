@@ -30,7 +30,9 @@ def returned(invocation: Invocation, value: object, context: Context, duration_u
     """
     result: Payload | None = None
     contents: Contents = {}
-    problem = context.unfinished() or _never_awaited(value) or ""
+    problem = context.unfinished() or ""
+    if value is not None and not problem:
+        problem = _never_awaited(value) or ""
     if value is not None and not problem:
         try:
             text = json_of(value, context.redact_json)
@@ -38,7 +40,8 @@ def returned(invocation: Invocation, value: object, context: Context, duration_u
             result, contents = payload_of(text, kind="json", salt=salt)
         except Unkept as error:
             problem = str(error)
-    problem = context.redact(problem)
+    if problem:
+        problem = context.redact(problem)
     return Outcome(
         run=invocation.run,
         attempt=invocation.attempt,

@@ -29,7 +29,10 @@ def digest_of_command(command: c.AnyCommand) -> str:
 
 def comparable(definition: Definition) -> Definition:
     """Return the definition with nothing random in it."""
-    return replace(definition, input=without_salt(definition.input))
+    given = definition.input
+    if given is None or not given.salted:
+        return definition
+    return replace(definition, input=without_salt(given))
 
 
 def without_salt(payload: Payload | None) -> Payload | None:

@@ -15,6 +15,8 @@ LABELS_MAX = 64
 LABEL_CHARS_MAX = 200
 TEXT_CHARS_MAX = 4_000  # description, owner, runbook, reason
 WRITTEN_CHARS_MAX = 64  # an instant or a length of time; the longest sensible ones have about 35
+LENGTHS_READ_MAX = 1_000  # lengths of time whose text is remembered; a file of jobs has a few
+READERS_KEPT_MAX = 16  # how fields are read, by zone and instant; one request has one instant
 DURATION_MAX = timedelta(days=36_525)  # a hundred years; beyond, instants leave the calendar
 YEAR_MIN = 1970
 YEAR_MAX = 2262  # nanoseconds since 1970 fit in 63 bits until then
@@ -198,6 +200,10 @@ VIEWS_BEHIND_FEW = 10_000  # events; a server that works is never so far behind
 FORESEEN_FIRES = 100  # of each cron schedule, noted by a server that stops
 FORESEEN_SCHEDULES_MAX = 2_000  # different ones; each takes about a millisecond of its stop
 
+# -- memory of a server
+GARBAGE_LOOK_AFTER = 50_000  # containers made and not gone; a look at so many takes 2 ms
+GARBAGE_LOOKS_YOUNG = 20  # looks at the newest before one at those that were left by them
+
 # -- hot reload
 SERVICES_PER_EVENT_MAX = 200  # named by one event: name and digest take 200 bytes, 40 KB in all
 FAILURES_PER_EVENT_MAX = 20  # ... and told by it, each by its first characters: 16 KB in all
@@ -207,7 +213,7 @@ LOOK_EVERY = timedelta(seconds=1)  # between two looks at the files of the servi
 LOAD_TURN = timedelta(milliseconds=250)  # a file that loads for longer no longer holds up the next
 LOAD_PATIENCE = timedelta(seconds=10)  # what loads for longer is named, and waited for by nobody
 LOADS_AT_ONCE_MAX = 8  # files that load for long, each on a thread nobody can end
-SHARED_SWITCH = timedelta(milliseconds=1)  # between threads, while a file loads beside them
+SHARED_SWITCH = timedelta(milliseconds=1)  # between threads of a server, or beside a loading file
 ATTEMPTS_PARKED_MAX = 10_000  # whose service may still be loading; as many as there are slots
 
 # -- connections

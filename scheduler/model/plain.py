@@ -12,6 +12,7 @@ Every wrong field is told at once: those that cannot be read together with those
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 
 from msgspec import NODEFAULT
 from msgspec.structs import fields, replace
@@ -20,6 +21,7 @@ from scheduler.model.content import Contents, Payload
 from scheduler.model.errors import BadInput, Problem
 from scheduler.model.jobs import Definition, Exclude, Retry
 from scheduler.model.json_values import shown
+from scheduler.model.limits import READERS_KEPT_MAX
 from scheduler.model.plain_dates import read_exclude, write_exclude, zone_of_fires
 from scheduler.model.plain_inputs import read_input, write_input
 from scheduler.model.plain_schedules import (
@@ -143,12 +145,19 @@ def _write_fields(
 ) -> dict[str, object]:
     """Return the fields of a record in its own order, each as people write it."""
     written: dict[str, object] = {}
-    for field in fields(record):
-        value: object = getattr(record, field.name)
-        default = {} if field.default is NODEFAULT else field.default  # labels alone have a factory
-        if is_full or field.required or value != default:
-            written[field.name] = _write_value(value, content, is_full=is_full)
+    for field, default in _defaults(type(record)).items():
+        value: object = getattr(record, field)
+        if is_full or value != default:
+            written[field] = _write_value(value, content, is_full=is_full)
     return written
+
+
+@cache
+def _defaults(kind: type[Definition | Retry]) -> Mapping[str, object]:
+    """Return the default of each field; {} for labels, and for what has none and is no table."""
+    return {
+        field.name: {} if field.default is NODEFAULT else field.default for field in fields(kind)
+    }
 
 
 def _write_value(value: object, content: Content | None, *, is_full: bool) -> object:
@@ -167,8 +176,9 @@ def _write_value(value: object, content: Content | None, *, is_full: bool) -> ob
             return value
 
 
-def _readers(zone: str, now: datetime) -> dict[str, Reader]:
-    """Return how each field of a definition is read."""
+@lru_cache(READERS_KEPT_MAX)
+def _readers(zone: str, now: datetime) -> Mapping[str, Reader]:
+    """Return how each field of a definition is read; alike for all definitions of one request."""
     instant = instant_in(zone, now)
 
     def schedule(value: object, path: str) -> Schedule:

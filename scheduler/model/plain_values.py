@@ -128,7 +128,7 @@ def labels(value: object, path: str) -> dict[str, str]:
         hint = 'As in {"team": "sales"}'
         raise BadInput.at(path, f"got {shown(value)} instead of a table of labels.", hint)
     return {
-        text(key, path): text(part, f"{path}.{path_key(key)}")
+        text(key, path): part if isinstance(part, str) else text(part, f"{path}.{path_key(key)}")
         for key, part in value.items()
         if part is not None
     }

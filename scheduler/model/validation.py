@@ -217,13 +217,20 @@ def _label_problems(labels: dict[str, str]) -> Iterator[Problem]:
     if len(labels) > LABELS_MAX:
         yield Problem("$.labels", f"there are {len(labels)} labels; at most {LABELS_MAX}.")
     for key, value in labels.items():
-        path = f"$.labels.{path_key(key)}"
-        if not key or not key.isprintable() or "=" in key or key != key.strip():
-            yield Problem(path, "is no label's name.", "Printable characters, without =")
-        elif len(key) > LABEL_CHARS_MAX or len(value) > LABEL_CHARS_MAX:
-            yield Problem(path, f"is longer than {LABEL_CHARS_MAX} characters.")
-        elif value and not value.isprintable():
-            yield Problem(path, "holds a character that cannot be printed.")
+        why, hint = _label_fault(key, value)
+        if why is not None:
+            yield Problem(f"$.labels.{path_key(key)}", why, hint)
+
+
+def _label_fault(key: str, value: str) -> tuple[str | None, str | None]:
+    """Return what is wrong with a label, and what to write instead."""
+    if not key or not key.isprintable() or "=" in key or key != key.strip():
+        return "is no label's name.", "Printable characters, without ="
+    if len(key) > LABEL_CHARS_MAX or len(value) > LABEL_CHARS_MAX:
+        return f"is longer than {LABEL_CHARS_MAX} characters.", None
+    if value and not value.isprintable():
+        return "holds a character that cannot be printed.", None
+    return None, None
 
 
 def _text_problems(definition: Definition) -> Iterator[Problem]:

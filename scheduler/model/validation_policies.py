@@ -32,6 +32,7 @@ from scheduler.model.written import format_duration
 from scheduler.model.zones import zone
 
 NOTHING = timedelta(0)
+NO_RETRY = Retry()
 CHOICES: dict[str, tuple[str, ...]] = {
     "catch_up": get_args(CatchUp),
     "overlap": get_args(Overlap),
@@ -43,7 +44,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
 def policy_problems(definition: Definition) -> Iterator[Problem]:
     """Yield what is wrong with the policies that stand in the definition itself."""
     for field, choices in CHOICES.items():
-        yield from choice_problems(f"$.{field}", getattr(definition, field), choices)
+        chosen = getattr(definition, field)
+        if chosen not in choices:
+            yield from choice_problems(f"$.{field}", chosen, choices)
     yield from count_problems("$.max_runs", definition.max_runs, RUNS_MAX)
     yield from count_problems("$.catch_up_limit", definition.catch_up_limit, CATCH_UP_FIRES_MAX)
     yield from length_problems("$.misfire_grace", definition.misfire_grace, least=NOTHING)
@@ -120,6 +123,8 @@ def word_problems(word: str, path: str) -> Iterator[Problem]:
 
 def retry_problems(retry: Retry) -> Iterator[Problem]:
     """Yield what is wrong with when a failed attempt is tried again."""
+    if retry == NO_RETRY:
+        return
     yield from count_problems("$.retry.max_attempts", retry.max_attempts, RETRY_ATTEMPTS_MAX)
     yield from length_problems("$.retry.initial", retry.initial, least=NOTHING)
     yield from length_problems("$.retry.max_delay", retry.max_delay, least=NOTHING)

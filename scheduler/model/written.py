@@ -9,11 +9,18 @@ both readings: `1M`, a bare number, a local time that the clock shows twice. Wha
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from scheduler.model.errors import BadInput
 from scheduler.model.instants import FIRST_SECOND, LAST_SECOND, SECOND, instant, second_at
-from scheduler.model.limits import DURATION_MAX, WRITTEN_CHARS_MAX, YEAR_MAX, YEAR_MIN
+from scheduler.model.limits import (
+    DURATION_MAX,
+    LENGTHS_READ_MAX,
+    WRITTEN_CHARS_MAX,
+    YEAR_MAX,
+    YEAR_MIN,
+)
 from scheduler.model.zones import transitions
 from scheduler.model.zones import zone as zone_named
 
@@ -55,7 +62,7 @@ def parse_duration(text: str, *, path: str) -> timedelta:
     typed = text.strip(" ")
     if len(typed) > WRITTEN_CHARS_MAX:
         raise BadInput.at(path, f"more than {WRITTEN_CHARS_MAX} characters.", DURATION_FORMS)
-    microseconds = _iso_length(typed) if typed.startswith("P") else _parts(typed)
+    microseconds = _read_length(typed)
     if microseconds is None:
         raise _no_duration(typed, path)
     if microseconds.denominator != 1:
@@ -111,6 +118,12 @@ def format_instant(at: datetime, zone: str) -> str:
     """Return an instant for people: `2026-10-25 02:30:00 CEST`, the clock of `zone`."""
     local = at.astimezone(zone_named(zone))
     return f"{local.replace(tzinfo=None).isoformat(' ', 'seconds')} {local.tzname()}"
+
+
+@lru_cache(LENGTHS_READ_MAX)
+def _read_length(typed: str) -> Fraction | None:
+    """Return the microseconds of a length in either form; None when it is none."""
+    return _iso_length(typed) if typed.startswith("P") else _parts(typed)
 
 
 def _parts(typed: str) -> Fraction | None:

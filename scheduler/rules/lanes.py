@@ -1,11 +1,12 @@
 """Which of the runs whose time has come may start next.
 
 Three lanes: live runs, then those that catch up, then those beside the schedule (backfills and
-reruns); within a lane by due time, then as they were planned, so that streams which lie side by side
-in the log's index are written side by side. The two lower lanes get at most half the slots while live runs
-wait, what is beside the schedule never more than half; so that a lower lane does not starve either,
-one of its runs starts after LIVE_STARTS_PAST_MAX of a higher one have gone past it. Runs of one
-concurrency key wait for one another in a queue of their own, with the same lanes and that rule.
+reruns); within a lane by due time, then as they were planned, so that streams that lie side by side
+in the log's index are written side by side. The two lower lanes get at most half the slots while
+live runs wait, what is beside the schedule never more than half; so that a lower lane does not
+starve either, one of its runs starts after LIVE_STARTS_PAST_MAX of a higher one have gone past it.
+Runs of one concurrency key wait for one another in a queue of their own, with the same lanes and
+that rule.
 
 Heaps hold stale entries on purpose: one is believed only if the run still says so when it comes up.
 """
