@@ -4,7 +4,8 @@ A change of a definition keeps it before and after, whole, so that any two revis
 without the log. What the schedule itself does (plans, attempts, skips) is not history but runs and
 misses; a run asked for by hand, cancelled, resolved, reopened or repeated is, and so is a backfill,
 whose runs are not. Of a run that another's end called, and of a backfill, the job is noted, so that
-what people do to it can be found. Nothing is kept in memory.
+what people do to it can be found. Nothing is kept in memory from page to page; the rows of one are
+written together, and before anything is looked up.
 """
 
 import sqlite3
@@ -71,6 +72,8 @@ class History:
             " ORDER BY position LIMIT 1) LIMIT 1"
         )
         self._put_job = f"INSERT INTO {jobs_of} VALUES (?, ?)"
+        self._new: list[tuple[object, ...]] = []
+        self._new_jobs: list[tuple[str, str]] = []
 
     def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
         """Fold the events: each change is one row."""
@@ -78,11 +81,11 @@ class History:
             event = recorded.event
             match event:
                 case e.RunPlanned(cause="callback"):  # of another run's end
-                    connection.execute(self._put_job, (event.run, event.job))
+                    self._new_jobs.append((event.run, event.job))
                 case e.ServiceCalled(cause="call" | "rerun"):
-                    self._put(connection, recorded, run=event.run)
+                    self._put(recorded, run=event.run)
                 case e.RunPlanned(fire_time=None) | e.RunPlanned(cause="rerun"):  # by hand
-                    self._put(connection, recorded, job=event.job, run=event.run)
+                    self._put(recorded, job=event.job, run=event.run)
                 case e.RunPlanned() | e.AttemptStarted() | e.RunSucceeded():
                     pass  # the hottest, and no change
                 case e.JobDefined() | e.JobRevised() | e.JobRenamed():
@@ -95,15 +98,15 @@ class History:
                     | e.NextFireSkipped()
                     | e.NextFireRestored()
                 ):
-                    self._put(connection, recorded, job=event.job)
+                    self._put(recorded, job=event.job)
                 case e.CancelRequested(successor=str()) | e.RunCancelled(successor=str()):
                     pass  # the job's overlap policy did it
                 case e.CancelRequested() | e.RunCancelled() | e.RunResolved() | e.RunReopened():
                     job = self._job_of(connection, recorded.stream, event.run)
-                    self._put(connection, recorded, job=job, run=event.run)
+                    self._put(recorded, job=job, run=event.run)
                 case e.BackfillRequested(backfill=backfill, job=job):
-                    connection.execute(self._put_job, (backfill, job))
-                    self._put(connection, recorded, job=job)
+                    self._new_jobs.append((backfill, job))
+                    self._put(recorded, job=job)
                 case (
                     e.BackfillPaused()
                     | e.BackfillResumed()
@@ -111,7 +114,7 @@ class History:
                     | e.BackfillFinished()
                 ):
                     job = self._job_of(connection, recorded.stream, event.backfill)
-                    self._put(connection, recorded, job=job)
+                    self._put(recorded, job=job)
                 case (
                     e.SystemPaused()
                     | e.SystemResumed()
@@ -120,9 +123,10 @@ class History:
                     | e.BackupTaken()
                     | e.LogRestored()
                 ):
-                    self._put(connection, recorded)
+                    self._put(recorded)
                 case _:
                     pass
+        self._write(connection)
 
     def _redefined(
         self,
@@ -130,29 +134,39 @@ class History:
         recorded: Recorded,
         event: e.JobDefined | e.JobRevised | e.JobRenamed,
     ) -> None:
-        found = connection.execute(self._find_definition, (event.job,)).fetchone()
-        before = None if found is None else str(found[0])
+        is_first = isinstance(event, e.JobDefined)
+        found = None if is_first else self._found(connection, self._find_definition, event.job)
+        before = None if found is None else str(found)
         if isinstance(event, e.JobRenamed):
             after = None if before is None else renamed(before, event.name)
-            self._put(connection, recorded, job=event.job, before=before, after=after)
+            self._put(recorded, job=event.job, before=before, after=after)
             return
         after = msgspec.json.encode(event.definition).decode()
         revision = 1 if isinstance(event, e.JobDefined) else event.revision
-        self._put(
-            connection, recorded, job=event.job, before=before, after=after, revision=revision
-        )
+        self._put(recorded, job=event.job, before=before, after=after, revision=revision)
 
     def _job_of(self, connection: sqlite3.Connection, stream: str, key: str) -> JobId | None:
         """Return the job of a run or a backfill: its stream names it, or what asked for it."""
         occurrence = fire_of(stream)
         if occurrence is not None:
             return occurrence[1]
-        found = connection.execute(self._find_job, (key,)).fetchone()
-        return None if found is None else JobId(found[0])
+        found = self._found(connection, self._find_job, key)
+        return None if found is None else JobId(str(found))
+
+    def _found(self, connection: sqlite3.Connection, statement: str, key: str) -> object:
+        """Return what the rows say, those of this page among them; None when they do not."""
+        self._write(connection)
+        row = connection.execute(statement, (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        connection.executemany(self._put_job, self._new_jobs)
+        connection.executemany(self._insert, self._new)
+        self._new_jobs.clear()
+        self._new.clear()
 
     def _put(
         self,
-        connection: sqlite3.Connection,
         recorded: Recorded,
         *,
         job: JobId | None = None,
@@ -163,8 +177,7 @@ class History:
     ) -> None:
         meta = recorded.meta
         event = recorded.event
-        connection.execute(
-            self._insert,
+        self._new.append(
             (
                 recorded.position,
                 stamp(recorded.recorded_at),
@@ -180,7 +193,7 @@ class History:
                 before,
                 after,
                 None if revision is not None else msgspec.json.encode(event).decode(),
-            ),
+            )
         )
 
 

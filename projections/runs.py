@@ -92,6 +92,7 @@ class Runs:
         self._changed_attempts: dict[tuple[int, int], AttemptColumns] = {}
         self._new_steps: list[tuple[object, ...]] = []
         self._names: dict[JobId, str] = {}
+        self._new_names: dict[JobId, str] = {}
 
     def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
         """Fold the events; each row they touch is written once, at the end."""
@@ -120,9 +121,9 @@ class Runs:
                 ):
                     self._move(connection, recorded, event)
                 case e.JobDefined(definition=definition) | e.JobRevised(definition=definition):
-                    self._name(connection, event.job, definition.name)
+                    self._name(event.job, definition.name)
                 case e.JobRenamed(job=job, name=name):
-                    self._name(connection, job, name)
+                    self._name(job, name)
                 case _:
                     pass
         self._write(connection)
@@ -217,10 +218,9 @@ class Runs:
         kept.attempts[event.attempt] = attempt
         self._new_attempts.append(attempt)
 
-    def _name(self, connection: sqlite3.Connection, job: JobId, name: str) -> None:
+    def _name(self, job: JobId, name: str) -> None:
         if self._names.get(job) != name:
-            connection.execute(self._put_name, (job, name))
-            self._names[job] = name
+            self._names[job] = self._new_names[job] = name
 
     # -- rows
 
@@ -259,6 +259,7 @@ class Runs:
                 del self._kept[run]
             elif kept.state.status != "running":
                 kept.attempts.clear()  # no open one among them
+        connection.executemany(self._put_name, self._new_names.items())
         connection.executemany(self._insert_run, new)
         connection.executemany(self._update_run, changed)
         for attempt in self._new_attempts:
@@ -268,6 +269,7 @@ class Runs:
         moved = ((*row[ATTEMPT_CHANGING:], *row[:2]) for row in rows)
         connection.executemany(self._update_attempt, moved)
         connection.executemany(self._insert_step, self._new_steps)
+        self._new_names.clear()
         self._touched.clear()
         self._new_attempts.clear()
         self._new_steps.clear()

@@ -127,7 +127,8 @@ class Schedules:
         | e.NextFireRestored,
     ) -> None:
         at = stamp(recorded.recorded_at)
-        kept = self._get(connection, event.job)
+        is_first = recorded.version == 1  # of its stream: there is no row to look for
+        kept = None if is_first else self._get(connection, event.job)
         before = None if kept is None else kept.state
         state = evolve_job(before, event)
         if kept is None:
