@@ -49,6 +49,7 @@ from tools.admission import Admission
 from tools.connecting import connections_of
 from tools.installation import refuse_clashes, versions
 from tools.offering import Offering
+from tools.pace import keep_what_is_here, set_pace
 from tools.settings import Settings
 from tools.vitals import Readiness, Vitals
 from tools.web.api import Api, Parts
@@ -287,9 +288,11 @@ def serve(settings: Settings, *, seams: Seams | None = None) -> int:
     One line on standard error says when it is ready, one why it stops.
     """
     refuse_clashes()
+    set_pace()
     reasons: queue.SimpleQueue[str] = queue.SimpleQueue()
     with signals(reasons.put):
         served = Served(settings, reasons.put, seams)
+        keep_what_is_here()
         for problem in served.secrets_missing:
             _say(f"{problem}")
         _say(str(served))

@@ -1,0 +1,21 @@
+"""The interpreter's pace: what a server sets, seen in a process that no other test shares."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ASKED = """
+import gc, sys
+from tools.pace import keep_what_is_here, set_pace
+set_pace()
+keep_what_is_here()
+print(sys.getswitchinterval(), gc.get_threshold()[:2], gc.isenabled(), gc.get_freeze_count() > 0)
+"""
+
+
+def test_a_server_changes_threads_often_and_looks_for_garbage_seldom_but_looks() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", ASKED], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "0.001 (50000, 20) True True\n" == told.stdout
