@@ -28,7 +28,7 @@ from scheduler.model.content import Contents, digest_of
 from scheduler.model.errors import Conflict, HorologError, Unreachable, VersionConflict
 from scheduler.model.invocations import Invocation, Invoke, OnceWished, Outcome, StepDone
 from scheduler.model.jobs import Definition, RunId
-from scheduler.model.limits import IDLE_WAIT, WISH_TRIES_MAX
+from scheduler.model.limits import DUE_JOBS_PER_APPEND, IDLE_WAIT, WISH_TRIES_MAX
 from scheduler.rules.facts import Fact
 from scheduler.rules.run_state import RunState
 
@@ -266,6 +266,9 @@ class Turns:
             if not facts:
                 break
             decided += len(facts)
+            if decided >= DUE_JOBS_PER_APPEND:  # the disk works while the next ones are decided
+                self._has_more = True
+                break
         else:
             self._has_more = True
         if 0 < decided < FEW_FACTS:
