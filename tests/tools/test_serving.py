@@ -66,6 +66,36 @@ def test_output_is_kept_as_long_as_the_settings_say(settings: Settings, serve: S
     assert logged.recorded_at + kept == state.kept_until
 
 
+MEETING = '''
+from threading import Barrier
+
+from services.registry import service
+
+PLACE = Barrier(2)
+
+@service("meet")
+def meet():
+    """Return when another has come."""
+    PLACE.wait(20)
+'''
+
+
+def test_as_many_of_a_key_run_at_once_as_the_settings_say(settings: Settings, serve: Serve) -> None:
+    (settings.base / "meeting.py").write_text(MEETING)
+    told = msgspec.structs.replace(settings, load=("meeting.py",), concurrency={"the database": 2})
+    served = serve(told)
+    runs = []
+    with open_wishes(settings) as wishes:
+        for name in ("one", "other"):
+            command = defining(name, service="meet")
+            sharing = msgspec.structs.replace(command.definition, concurrency_key="the database")
+            wishes.ask(msgspec.structs.replace(command, definition=sharing))
+            runs.append(triggering(command.job))
+        for run in runs:
+            wishes.ask(run)
+    assert ["RunSucceeded"] * 2 == [ended(served, run.run) for run in runs]
+
+
 @pytest.mark.parametrize(
     ("service", "end"), [("say.hello", "RunSucceeded"), ("fail.always", "RunFailed")]
 )

@@ -109,7 +109,7 @@ def test_under_cancel_a_running_one_is_asked_to_end_and_the_next_waits_for_it() 
     story = given(CANCEL, planned("10:05"), attempt_started("10:05"))
     story.when(START, now="10:10").then(cancel_requested("10:05", by="10:10"), planned("10:10"))
     story.when(outcome("10:05", "cancelled"), now="10:11").then(
-        attempt_failed("10:05", kind="cancelled"), cancelled("10:05")
+        attempt_failed("10:05", kind="cancelled"), cancelled("10:05", by="10:10")
     )
     story.when(START, now="10:11").then(attempt_started("10:10"))
 
