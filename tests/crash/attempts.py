@@ -9,7 +9,7 @@ from datetime import datetime
 
 from scheduler.log.contract import Recorded
 from scheduler.model import events as e
-from scheduler.model.jobs import Definition, JobId, run_id
+from scheduler.model.jobs import LIVE_CAUSES, Definition, JobId, run_id
 from scheduler.model.limits import CRASHES_MAX
 from scheduler.model.streams import call_stream, fire_stream
 from tests.crash.ledger import Alive, AnyLine, Called, Ended
@@ -231,13 +231,15 @@ class Story:
             self.faults.append(f"run {event.run} was started while another is at work")
 
     def _others(self, planned: e.RunPlanned) -> list[Run]:
-        """Return the other open runs of the job, when they must not overlap."""
-        if self._current[planned.job].overlap != "skip":
+        """Return the other open runs of the job, when they must not overlap: live ones alone."""
+        if self._current[planned.job].overlap != "skip" or planned.cause not in LIVE_CAUSES:
             return []
         return [
             run
             for run in self._runs_of[planned.job]
-            if run.planned.run != planned.run and not (run.is_over or run.is_held)
+            if run.planned.cause in LIVE_CAUSES
+            and run.planned.run != planned.run
+            and not (run.is_over or run.is_held)
         ]
 
 

@@ -26,8 +26,8 @@ class PoweredSite(Site):
         self._library = library
         self._tape_path = folder / "tape"
 
-    def cut(self, call: int, *, is_relaxed: bool = False) -> Cut:
-        """Serve until the given call to the disk, and cut the power there.
+    def cut(self, *, call: int = 0, wishes: int = 0, is_relaxed: bool = False) -> Cut:
+        """Serve until a call to the disk, or so many wishes are acknowledged; cut the power then.
 
         `is_relaxed`: the server does not sync its commits.
         """
@@ -39,6 +39,10 @@ class PoweredSite(Site):
         server = self._start(
             *program, environment=environment(self._library, self.db, self._tape_path, cut=call)
         )
+        enough = len(self.acknowledged()) + wishes
+        if wishes:
+            until(lambda: len(self.acknowledged()) >= enough, f"{wishes} answers")
+            server.process.kill()
         until(lambda: server.process.poll() is not None, f"call {call}:\n{server.said()}")
         assert -SIGKILL == server.ended(), server.said()
         return Cut(before, tape_of(self._tape_path))

@@ -20,15 +20,16 @@ from tests.crash.chance import Chance
 from tests.crash.checker import acknowledgement_faults
 from tests.crash.drain import drained
 from tests.crash.load import JOBS, Wanderer
-from tests.power.powered import PoweredSite
+from tests.power.powered import Cut, PoweredSite
 
 pytestmark = pytest.mark.power
 
 CUTS = int(os.environ.get("HOROLOG_CUTS", "50"))
 CUTS_PER_LOG = 10
 FATES = 2  # of what was not synced, for each cut; the last one is what the next server finds
-RELAXED_CUTS_MAX = 25  # the first three or so lose something
-A_FIFTH = 0.2
+RELAXED_CUTS_MAX = 12  # the first three or so lose something
+HALF = 0.5
+WISHES_MAX = 4  # acknowledged between the start of a server and its end
 STARTING_CALLS = 60  # to the disk, more or less, until a server is ready
 CALLS_MAX = 600  # two or three seconds of load
 SEED = os.environ.get("HOROLOG_SEED", "horolog")
@@ -52,10 +53,12 @@ def wandering(site: PoweredSite, seed: str) -> Iterator[Asker]:
     asker.close()
 
 
-def somewhere(chance: Chance) -> int:
-    """Return at which call to the disk the power goes: while the server starts, or works."""
-    most = STARTING_CALLS if chance.part() < A_FIFTH else CALLS_MAX
-    return 1 + int(chance.part() * most)
+def cut_somewhere(site: PoweredSite, chance: Chance) -> Cut:
+    """Cut the power: while the server starts, or works, or when it has just answered somebody."""
+    if chance.part() < HALF:
+        return site.cut(wishes=1 + int(chance.part() * WISHES_MAX))
+    most = STARTING_CALLS if chance.part() < HALF else CALLS_MAX
+    return site.cut(call=1 + int(chance.part() * most))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -67,7 +70,7 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_power_is_cut(
     calls: Counter[str] = Counter()
     with wandering(site, seed) as asker:
         for number in range(CUTS_PER_LOG):
-            cut = site.cut(somewhere(chance))
+            cut = cut_somewhere(site, chance)
             calls.update(record.kind for record in cut.tape)
             for fate in range(FATES):
                 site.find(cut, f"{seed}/{number}/{fate}")
@@ -89,11 +92,11 @@ def test_a_log_that_is_not_synced_at_each_commit_loses_what_was_acknowledged(
     site: PoweredSite,
 ) -> None:
     """The same cuts, so that the test above is known to be able to fail."""
-    chance = Chance("relaxed")
     lost = None
     with wandering(site, "relaxed"):
         for number in range(RELAXED_CUTS_MAX):
-            site.find(site.cut(somewhere(chance), is_relaxed=True), f"relaxed/{number}")
+            cut = site.cut(wishes=WISHES_MAX, is_relaxed=True)
+            site.find(cut, f"relaxed/{number}")
             lost = next(acknowledgement_faults(site.recorded(), site.lines()), None)
             if lost is not None:
                 break
