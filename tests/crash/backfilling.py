@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 
 from scheduler.model import commands as c
@@ -43,7 +44,8 @@ class Backfilling:
             until=self._until,
             concurrency=CONCURRENCY,
         )
-        self.site.client().ask(wish)
+        with closing(self.site.client()) as client:
+            client.ask(wish)
         return key
 
     def runs(self) -> Counter[datetime]:
