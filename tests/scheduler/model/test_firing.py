@@ -151,10 +151,11 @@ def test_an_interval_fires_at_its_anchor_and_on_its_grid() -> None:
 
 
 def test_an_interval_does_not_drift() -> None:
-    grid = Interval(timedelta(seconds=7), utc("2026-01-01"))
-    assert utc("2026-01-01") + 7_000_000 * SECOND == previous_fire(
-        grid, utc("2026-01-01") + 7_000_001 * SECOND
-    )
+    begin = utc("2026-01-01")
+    grid = Interval(timedelta(seconds=7), begin)
+    late = begin + 7_000_001 * SECOND
+    assert begin + 7_000_000 * SECOND == previous_fire(grid, late)
+    assert begin + 7_000_007 * SECOND == next_fire(grid, late)
 
 
 def test_an_interval_is_elapsed_time_over_a_clock_change() -> None:

@@ -69,6 +69,11 @@ def test_it_may_begin_before_the_job_existed() -> None:
     assert 36 == fact.event.count
 
 
+def test_the_fire_times_are_those_of_the_schedule_that_held_at_each_instant() -> None:
+    story = given(*SKIPPED, revised("0 * * * *", at="10:00"))
+    story.when(backfill("08:30", "09:30"), now="10:02").then(requested("08:30", "09:30", count=12))
+
+
 def test_the_present_schedule_may_be_asked_for_in_place_of_those_of_then() -> None:
     story = given(*SKIPPED, revised("0 * * * *", at="10:00"))
     story.when(backfill("08:30", "09:30", schedule="current"), now="10:02").then(

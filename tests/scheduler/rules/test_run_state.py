@@ -61,6 +61,12 @@ def test_a_run_moves_the_cursor_and_counts() -> None:
     assert (at("10:05"), 1, at("10:05")) == (job.cursor, job.planned, job.last_run_fire)
 
 
+def test_a_fire_time_that_was_planned_is_believed_whatever_the_schedule_says() -> None:
+    """Zone data and the reading of cron may change; what was decided by the old stays decided."""
+    job = job_after(planned("10:07"))
+    assert (at("10:07"), 1, at("10:07")) == (job.cursor, job.planned, job.last_run_fire)
+
+
 def test_a_call_moves_nothing() -> None:
     assert job_after() == job_after(called("call-1", at="10:03"))
 
