@@ -10,7 +10,18 @@ from typing import Literal, get_args
 from msgspec.structs import replace
 
 from scheduler.model import commands as c
-from scheduler.model.jobs import Definition, JobId, Missed, Retry, RunId
+from scheduler.model.jobs import (
+    BackfillId,
+    CatchUp,
+    DateRange,
+    Definition,
+    Exclude,
+    JobId,
+    Missed,
+    Overlap,
+    Retry,
+    RunId,
+)
 from scheduler.model.schedules import Cron, Interval, Manual, Once, Schedule
 from scheduler.model.streams import call_stream, fire_stream
 from tests.crash.chance import Chance
@@ -51,6 +62,7 @@ SERVICES = ("one", "two")
 MISSED: tuple[Missed, ...] = get_args(Missed)
 VERDICTS: tuple[Literal["succeeded", "failed", "retry"], ...] = ("succeeded", "failed", "retry")
 GAPS: tuple[Literal["after", "skip"], ...] = ("after", "after", "skip")
+LATER: tuple[CatchUp, ...] = ("none", "latest", "latest", "latest")
 FOLDS: tuple[Literal["first", "last"], ...] = ("first", "first", "last")
 
 Act = Literal[
@@ -73,6 +85,10 @@ Act = Literal[
     "cancel",
     "retry",
     "resolve",
+    "skip-next",
+    "restore-next",
+    "backfill",
+    "replay",
 ]
 ACTS: tuple[Act, ...] = (
     *("kill",) * 5,
@@ -94,6 +110,10 @@ ACTS: tuple[Act, ...] = (
     *("cancel",) * 4,
     *("retry",) * 3,
     *("resolve",) * 3,
+    *("skip-next",) * 3,
+    "restore-next",
+    *("backfill",) * 4,
+    *("replay",) * 2,
 )
 
 
@@ -168,6 +188,8 @@ class Life:
             case "step":
                 sign = 1 if chance.part() < 0.5 else -1
                 world.step_clock(sign * self._length(STEPS_S))
+                if sign < 0 and chance.part() < 0.4:
+                    self._ask(c.AcceptClock())
             case "accept":
                 self._ask(c.AcceptClock())
             case "fill":
@@ -175,10 +197,11 @@ class Life:
             case "define":
                 self._define()
             case "pause-all":
-                self._ask(c.PauseSystem())
+                until, missed = self._pause_end()
+                self._ask(c.PauseSystem(until=until, missed=missed))
             case "resume-all":
                 self._ask(c.ResumeSystem(missed=chance.one_of(MISSED)))
-            case "cancel" | "retry" | "resolve":
+            case "cancel" | "retry" | "resolve" | "replay":
                 self._act_on_a_run(act)
             case _:
                 self._act_on_a_job(act)
@@ -197,7 +220,14 @@ class Life:
             case "rename":
                 self._ask(c.RenameJob(job=key, name=chance.one_of(NAMES)))
             case "pause":
-                self._ask(c.PauseJob(job=key))
+                until, missed = self._pause_end()
+                self._ask(c.PauseJob(job=key, until=until, missed=missed))
+            case "backfill":
+                self._backfill(key)
+            case "skip-next":
+                self._ask(c.SkipNextFire(job=key))
+            case "restore-next":
+                self._ask(c.RestoreNextFire(job=key))
             case "resume":
                 self._ask(c.ResumeJob(job=key, missed=chance.one_of(MISSED)))
             case "remove":
@@ -205,11 +235,32 @@ class Life:
             case _:
                 self._trigger(key)
 
+    def _backfill(self, key: JobId) -> None:
+        """Ask for what is missing, or failed, of the last hours."""
+        until = min(self.world.model.jobs[key].cursor, self.world.clock.now())
+        wish = c.RequestBackfill(
+            backfill=BackfillId(self.world.clock.new_id()),
+            job=key,
+            after=until - timedelta(hours=self._chance.one_of((1, 3, 9))),
+            until=until,
+            only=self._chance.one_of(("missing", "missing", "failed", "all")),
+            order=self._chance.one_of(("oldest", "newest")),
+            concurrency=self._chance.one_of((1, 3)),
+        )
+        self._ask(wish)
+
+    def _pause_end(self) -> tuple[datetime | None, Missed]:
+        """Return when a pause is to end by itself, if it is, and what becomes of its fires."""
+        if self._chance.part() < 0.4:
+            return None, "skip"
+        length = timedelta(seconds=self._chance.one_of((1, 600, 4_000, 20_000)))
+        return self.world.clock.now() + length, self._chance.one_of(MISSED)
+
     def _trigger(self, key: JobId) -> None:
         world = self.world
         job = world.model.jobs[key]
         world.settle()
-        may = not job.is_removed and not (job.definition.overlap == "skip" and job.open)
+        may = not job.is_removed and job.refusal(job.definition) is None
         was_troubled, crashes = world.is_troubled, world.crashes
         done = self._ask(c.TriggerJob(job=key, run=RunId(world.clock.new_id())))
         if done is not None and not was_troubled and world.crashes == crashes:
@@ -217,9 +268,11 @@ class Life:
 
     def _act_on_a_run(self, act: Act) -> None:
         runs = self.world.model.runs
-        status = {"cancel": ("running", "waiting", "held", "retrying", "abandoned")}.get(
-            act, ("held",) if act == "resolve" else ("failed", "expired", "cancelled")
-        )
+        status: tuple[str, ...] = {
+            "cancel": ("running", "waiting", "held", "retrying", "abandoned"),
+            "resolve": ("held",),
+            "replay": ("succeeded", "failed"),
+        }.get(act, ("failed", "expired", "cancelled"))
         fit = [run for run in runs.values() if run.status in status]
         if not fit:
             return
@@ -229,6 +282,8 @@ class Life:
             wish = c.CancelRun(run=run.id)
         elif act == "retry":
             wish = c.RetryRun(run=run.id)
+        elif act == "replay":
+            wish = c.ReplayRun(run=run.id)
         else:
             wish = c.ResolveRun(run=run.id, verdict=self._chance.one_of(VERDICTS))
         job = self.world.model.job_of[run.id]
@@ -264,6 +319,8 @@ class Life:
             draw((None, None, 900, 7_200)),
             draw((None, None, None, 20, 60)),
         )
+        overlap: Overlap = draw(("skip", "skip", "allow", "queue", "cancel"))
+        give_up = draw((None, None, None, 15, 700))
         now = self.world.clock.now().replace(microsecond=0)
         return Definition(
             name=draw(NAMES),
@@ -273,21 +330,36 @@ class Life:
             end_at=None if end is None else now + timedelta(seconds=end),
             max_runs=self._seldom((1, 5, 40)),
             misfire_grace=timedelta(seconds=draw((0, 60, 60, 1_500))),
-            catch_up=draw(("none", "latest", "latest", "all")),
+            catch_up=draw(("none", "latest", "latest", "all") if overlap != "cancel" else LATER),
             catch_up_window=None if window is None else timedelta(seconds=window),
             catch_up_limit=draw((1, 7, 30, 1_000)),
-            overlap=draw(("skip", "skip", "allow")),
+            overlap=overlap,
+            queue_limit=draw((1, 1, 3)),
+            cancel_grace=timedelta(seconds=draw((0, 5, 60))),
+            jitter=timedelta(seconds=draw((0, 0, 0, 20, 400))),
+            exclude=self._excluded(now),
+            pause_after_failures=draw((None, None, None, 2, 4)),
+            concurrency_key=draw((None, None, None, "narrow", "wide")),
             timeout=timedelta(seconds=draw((3_600, 3_600, 60, 1_000))),
             retry=Retry(
                 max_attempts=draw((1, 2, 4)),
                 initial=timedelta(seconds=draw((0, 10, 400))),
                 max_delay=timedelta(seconds=draw((30, 600))),
+                give_up_after=None if give_up is None else timedelta(seconds=give_up),
+                until_next_fire=give_up is None and self._chance.part() < 0.2,
             ),
             start_deadline=None if deadline is None else timedelta(seconds=deadline),
             on_crash=draw(("retry", "retry", "fail", "hold")),
             on_success=draw((None, None, None, None, "service:after", "job:a")),
             on_failure=draw((None, None, None, "service:after", "job:b")),
         )
+
+    def _excluded(self, now: datetime) -> Exclude | None:
+        """Return no days as a rule, else today or tomorrow, in one zone or another."""
+        if self._chance.part() < 0.85:
+            return None
+        day = now.date() + self._chance.one_of((0, 1)) * DAY
+        return Exclude((DateRange(day, day),), timezone=self._chance.one_of(ZONES))
 
     def _seldom(self, choices: tuple[int, ...]) -> int | None:
         return self._chance.one_of(choices) if self._chance.part() < 0.15 else None

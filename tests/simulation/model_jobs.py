@@ -6,8 +6,10 @@ Part of the model: it walks the fire times itself and knows none of the rules.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from scheduler.model import events as e
+from scheduler.model.jitter import due_time
 from scheduler.model.jobs import Definition, Missed, RunId
 from scheduler.model.schedules import Manual, Once
 from tests.simulation.model_runs import Run
@@ -29,14 +31,19 @@ class Job:
     """One job: its definition, and what became of its fire times."""
 
     def __init__(self, event: e.JobDefined) -> None:
+        self.key = event.job
         self.definition = event.definition
         self.cursor = self.since = event.cursor  # where its definition began to hold
         self.fates: dict[datetime, str] = {}  # up to the cursor; runs also beyond it
         self.open: dict[RunId, Run] = {}  # live ones, in the order of their line
+        self.skipping: set[datetime] = set()  # on request
         self.resumed: End | None = None
+        self.pause_end: End | None = None  # of a pause that ends by itself
+        self.failures = 0  # live runs in a row
         self.planned = 0
         self.is_over = event.exhausted
         self.is_paused = self.is_removed = False
+        self.was_set_back = False  # with the clock, below what it had decided
 
     def window(self, until: datetime) -> list[datetime]:
         """Return the fire times from the cursor on, within the job's bounds."""
@@ -53,13 +60,16 @@ class Job:
         """Return those without a run; one may have a run from before the clock was set back."""
         return [at for at in self.window(until) if self.fates.get(at) not in RAN]
 
-    def has_more(self) -> bool:
-        """Return whether a fire time can still come."""
+    def has_more(self, *, without_run: bool = False) -> bool:
+        """Return whether a fire time can still come; one may have its run from before."""
         policy, schedule = self.definition, self.definition.schedule
         if policy.max_runs is not None and self.planned >= policy.max_runs:
             return False
         end = policy.end_at or (schedule.at if isinstance(schedule, Once) else None)
-        return end is None or bool(fires(schedule, self._begin(), end))
+        if end is None:
+            return True
+        coming = fires(schedule, self._begin(), end)
+        return any(self.fates.get(at) not in RAN for at in coming) if without_run else bool(coming)
 
     def _begin(self) -> datetime:
         start = self.definition.start_at
@@ -77,16 +87,22 @@ class Job:
 
         `pauses` are those that have ended and are not decided yet, the earlier first.
         """
-        window = self.window(now)
+        if self._is_excluded(at):
+            return "excluded"
+        if at in self.skipping:
+            return "skip-next"
+        window = [
+            one for one in self.window(now) if not (one in self.skipping or self._is_excluded(one))
+        ]
         for end in pauses:
             if at <= end.at:
                 late = [one for one in window if one <= end.at]
                 return (
                     "paused" if end.missed == "skip" else self._late(at, late, end.missed, policy)
                 )
-        late = [one for one in window if now - one > policy.misfire_grace]
+        late = [one for one in window if now - self.due(one) > policy.misfire_grace]
         if at not in late:
-            return "overlap" if self._must_skip(policy) else "schedule"
+            return self._refusal(policy) or "schedule"
         if policy.catch_up == "none":
             return "misfire"
         reach = policy.catch_up_window or (DAY if policy.catch_up == "all" else timedelta.max)
@@ -97,14 +113,32 @@ class Job:
         near = [one for one in late if now - one <= reach]
         return self._late(at, near, policy.catch_up, policy)
 
+    def due(self, at: datetime) -> datetime:
+        """Return when a fire time is due: a part of the jitter later, before the next one."""
+        return due_time(self.key, self.definition, at)
+
+    def _is_excluded(self, at: datetime) -> bool:
+        exclude = self.definition.exclude
+        if exclude is None:
+            return False
+        day = at.astimezone(ZoneInfo(exclude.timezone)).date()
+        return any(days.first <= day <= days.last for days in exclude.dates)
+
     def _late(self, at: datetime, late: list[datetime], catch_up: str, policy: Definition) -> str:
         if catch_up == "all":
             return "catch-up" if at in late[-policy.catch_up_limit :] else "limit"
         if at != late[-1]:
             return "coalesced"
-        return "overlap" if self._must_skip(policy) else "catch-up"
+        return self._refusal(policy) or "catch-up"
 
-    def _must_skip(self, policy: Definition) -> bool:
-        """Return whether a live run is open that later fires do not simply wait behind."""
-        is_line = any(run.is_in_line for run in self.open.values())
-        return policy.overlap == "skip" and bool(self.open) and not is_line
+    def _refusal(self, policy: Definition) -> str | None:
+        """Return why a run may not be planned beside those that are open; None when it may."""
+        return None if any(run.is_in_line for run in self.open.values()) else self.refusal(policy)
+
+    def refusal(self, policy: Definition) -> str | None:
+        """Return the same for a run that does not wait behind those that catch up."""
+        if policy.overlap == "skip" and self.open:
+            return "overlap"
+        if policy.overlap == "queue" and len(self.open) > policy.queue_limit:
+            return "queue-full"
+        return None

@@ -30,6 +30,7 @@ class Run:
 
     def __init__(self, event: e.RunPlanned | e.ServiceCalled, definition: Definition) -> None:
         self.id = event.run
+        self.cause = event.cause
         self.definition = definition
         self.fire_time = event.fire_time if isinstance(event, e.RunPlanned) else None
         self.start_at = event.due_time
@@ -37,12 +38,18 @@ class Run:
         self.is_in_line = isinstance(event, e.RunPlanned) and event.in_line
         self.status = "waiting"
         self.attempt = self.failures = self.crashes = 0
+        self.give_up_at: datetime | None = None
         self.awaited: tuple[str, str | None] | None = None  # the end that must come next
         self.is_call = isinstance(event, e.ServiceCalled)
         self.is_cancelled = False  # asked to end
         self.is_retried = False  # once its thread has returned
         self._after_return: tuple[str, str | None] = ("run-failed", None)
         self.ends: str | None = None  # what it ended with at last, for what its end calls
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it stands in its job's line; backfills and reruns go beside it."""
+        return self.cause not in {"backfill", "rerun"}
 
     @property
     def is_open(self) -> bool:
@@ -130,6 +137,9 @@ class Run:
             is_tried = policy.on_crash == "retry" and self.crashes + 1 < CRASHES_MAX
         else:
             is_tried = self.failures + 1 < policy.retry.max_attempts
+        self._note_giving_up(event, now)
+        if self.give_up_at is not None and event.retry_at is None:
+            is_tried = False  # it would have begun too late
         expect(is_tried == (event.retry_at is not None), f"{self.id}: tried again, or not, wrongly")
         if event.retry_at is not None:
             asked = told.retry_after if told is not None and told.kind == kind else None
@@ -147,6 +157,19 @@ class Run:
             self._after_return = ending
         elif not is_tried:
             self.awaited = ending
+
+    def _note_giving_up(self, event: e.AttemptFailed, now: datetime) -> None:
+        """Note from when on no attempt may begin: the first failure says it."""
+        retry = self.definition.retry
+        gives_up = retry.give_up_after is not None or retry.until_next_fire
+        is_first = self.give_up_at is None and gives_up
+        self.give_up_at = event.give_up_at or self.give_up_at
+        if retry.give_up_after is not None and is_first:
+            at = event.give_up_at
+            is_near = at is not None and at - now <= retry.give_up_after
+            expect(is_near, f"{self.id} gives up at {at}, failed at {now}")
+        if self.give_up_at is not None and event.retry_at is not None:
+            expect(event.retry_at < self.give_up_at, f"{self.id} does not give up")
 
     def _ending_of(self, kind: str) -> tuple[str, str | None]:
         policy = self.definition.on_crash
@@ -188,6 +211,7 @@ class Run:
     def _retry(self, at: datetime) -> None:
         self.status, self.start_at, self.start_by = "retrying", at, None
         self.is_cancelled = False
+        self.give_up_at = None
 
 
 ENDINGS = (e.RunSucceeded, e.RunFailed, e.RunExpired)

@@ -116,6 +116,8 @@ class Services:
         elif out.asked is not None and outcome.kind != "succeeded":
             kind: Kind = "stopped" if out.asked == "stop" else out.asked
             outcome = replace(outcome, kind=kind, fatal=False, retry_after=None)
+        took_us = (self._clock.monotonic_ns() - out.begun_ns) // 1_000
+        outcome = replace(outcome, duration_us=took_us)
         self._told.setdefault(key, outcome)
         out.report([outcome])
 

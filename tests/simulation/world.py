@@ -6,9 +6,10 @@ the process is lost, all that is left is what the log holds. The model is told e
 turn that brought it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from scheduler.executor.clock import ManualClock
 from scheduler.executor.handle import Answer, Handle
@@ -31,6 +32,15 @@ LOOK_EVERY = timedelta(seconds=20)  # while the disk is full, or the clock in do
 SLEEP_MAX = timedelta(minutes=20)
 TURNS_MAX = 5_000  # of one instant
 SLOTS = 4
+KEY_LIMITS = {"wide": 2}  # of other keys: one
+
+
+class Turn(NamedTuple):
+    """What a turn of the executor stored, when it was, and since when all had been well."""
+
+    batch: Sequence[Recorded]
+    now: datetime
+    ready_at: datetime
 
 
 class World:
@@ -39,10 +49,10 @@ class World:
     def __init__(self, seed: str, begin_at: datetime) -> None:
         self.clock = ManualClock(begin_at)
         self.log = HeldLog(self.clock.now_ns)
-        self.model = Model(SLOTS)
+        self.model = Model(SLOTS, KEY_LIMITS)
         self.told: dict[Key, Outcome] = {}  # how each attempt's service ended
         self.ready_at = begin_at  # since when all has been well
-        self.history: list[Recorded] = []
+        self.turns: list[Turn] = []
         self.crashes = 0
         self._seed = seed
         self._is_stopping = False
@@ -60,7 +70,13 @@ class World:
             handle = Handle(self.log, self.clock)
             identity = Identity("host", 1, {})
             self.executor = Executor(
-                handle, self.services, self.clock, identity, slots=SLOTS, on_idle=self._pass_time
+                handle,
+                self.services,
+                self.clock,
+                identity,
+                slots=SLOTS,
+                on_idle=self._pass_time,
+                key_limits=KEY_LIMITS,
             )
             try:
                 self.executor.take_up()
@@ -168,8 +184,13 @@ class World:
     def _judge(self) -> None:
         while batch := self.log.read(after=self._seen):
             self._seen = batch[-1].position
-            self.history += batch
-            self.model.take(batch, self.clock.now(), self.ready_at, self.told)
+            self.turns.append(Turn(batch, self.clock.now(), self.ready_at))
+            self.model.take(*self.turns[-1], self.told)
+
+    @property
+    def history(self) -> list[Recorded]:
+        """All events, in their order."""
+        return [recorded for turn in self.turns for recorded in turn.batch]
 
     # -- the world outside
 

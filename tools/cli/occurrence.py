@@ -43,6 +43,7 @@ class Life(Struct, frozen=True, kw_only=True):
     passed_over: Mapping[datetime, Recorded] = {}  # what asked for fire times to be passed over
     exhausted: Recorded | None = None  # and not revised since
     removed: Recorded | None = None
+    set_back: tuple[Recorded, ...] = ()  # the clock, and accepted so
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,9 @@ def life_of(log: Log, job: JobId) -> Life:
     pauses: list[Recorded] = []
     passed_over: dict[datetime, Recorded] = {}
     paused = exhausted = removed = None
-    for recorded in stream_of(log, job_stream(job)):
+    set_back = clocks_accepted(log)
+    told = [*stream_of(log, job_stream(job)), *set_back]
+    for recorded in sorted(told, key=lambda one: one.position):
         match recorded.event:
             case e.JobDefined(definition=definition, cursor=cursor) as event:
                 phases.append(Phase(cursor, definition, recorded))
@@ -90,6 +93,9 @@ def life_of(log: Log, job: JobId) -> Life:
                 exhausted = recorded
             case e.JobRemoved():
                 removed = recorded
+            case e.ClockAccepted(at=at) if phases:
+                phases = [replace(one, after=min(one.after, at)) for one in phases]
+                exhausted = exhausted if still_over(exhausted, phases[-1].definition, at) else None
             case _:
                 continue
     return Life(
@@ -99,7 +105,25 @@ def life_of(log: Log, job: JobId) -> Life:
         passed_over=passed_over,
         exhausted=exhausted,
         removed=removed,
+        set_back=set_back,
     )
+
+
+def clocks_accepted(log: Log) -> tuple[Recorded, ...]:
+    """Return the events by which a slower clock was accepted: skips ahead of it are void."""
+    found = stream_of(log, SYSTEM)
+    return tuple(one for one in found if isinstance(one.event, e.ClockAccepted))
+
+
+def still_over(exhausted: Recorded | None, definition: Definition, at: datetime) -> bool:
+    """Return whether a job is over once the clock was set back to `at`: it may fire again."""
+    if exhausted is None:
+        return False
+    event = exhausted.event
+    if isinstance(event, e.JobExhausted) and event.reason == "max-runs":
+        return True
+    following = next_fire(definition.schedule, at)
+    return following is None or not is_fire_time(definition, following)
 
 
 def find(log: Log, job: JobId, at: datetime) -> Found:
@@ -154,7 +178,7 @@ def run_at(log: Log, life: Life, job: JobId, at: datetime) -> Found | None:
 
 def skip_told(log: Log, life: Life, job: JobId, at: datetime) -> Found | None:
     """Return the skip of a fire time and what led to it, None when it was not skipped."""
-    skip = skip_at(log, job, at)
+    skip = skip_at(log, life, job, at)
     if skip is None or not isinstance(skip.event, e.FiresSkipped):
         return None
     definition = in_force(life, at).definition
@@ -175,13 +199,18 @@ def in_order(*recorded: Recorded) -> tuple[Recorded, ...]:
     return tuple(by_position[position] for position in sorted(by_position))
 
 
-def skip_at(log: Log, job: JobId, at: datetime) -> Recorded | None:
-    """Return the skip in whose window `at` lies; the last one, if a clock was set back."""
+def skip_at(log: Log, life: Life, job: JobId, at: datetime) -> Recorded | None:
+    """Return the skip in whose window `at` lies; of those before a clock was set back, none."""
     found = None
     for recorded in stream_of(log, skips_stream(job)):
         event = recorded.event
         if isinstance(event, e.FiresSkipped) and event.after < at <= event.until:
             found = recorded
+    for accepted in life.set_back:
+        event = accepted.event
+        is_ahead = isinstance(event, e.ClockAccepted) and event.at < at
+        if found is not None and is_ahead and found.position < accepted.position:
+            return None  # void: it is decided anew
     return found
 
 

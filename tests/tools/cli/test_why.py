@@ -148,6 +148,26 @@ def test_an_occurrence_from_before_the_job_was_defined_may_have_been_backfilled(
     assert ("run", "succeeded", None) == (told["verdict"], told["status"], told["reason"])
 
 
+def test_a_skip_ahead_of_a_clock_that_was_accepted_is_void(orders: Desk) -> None:
+    orders.carry_out(6 * 3_600)
+    assert "skipped" == why(orders, "2026-03-02T17:00Z").json["verdict"]
+    orders.clock.step(-timedelta(hours=5))
+    orders.done("clock", "accept")
+    assert "not-decided" == why(orders, "2026-03-02T17:00Z").json["verdict"]
+    assert "run" == why(orders, "2026-03-02T18:00Z").json["verdict"]
+
+
+def test_a_job_may_be_decided_before_its_definition_once_a_slower_clock_was_accepted(
+    desk: Desk,
+) -> None:
+    desk.done("job", "add", "ticks", "a.ok", "--cron", "*/10 * * * *", "--tz", "UTC")
+    desk.clock.step(-timedelta(hours=1))
+    desk.done("clock", "accept")
+    desk.carry_out(10 * 60)
+    assert "run" == why(desk, "2026-03-02T11:10Z", "ticks").json["verdict"]
+    assert "not-decided" == why(desk, "2026-03-02T11:20Z", "ticks").json["verdict"]
+
+
 def test_an_instant_that_is_no_fire_time_names_its_neighbours(orders: Desk) -> None:
     told = why(orders, "2026-03-02T12:15Z").json
     assert ("no-fire-time", "2026-03-02T12:10:00Z", "2026-03-02T12:20:00Z") == (
