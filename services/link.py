@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from itertools import count
 
 from scheduler.model.invocations import Outcome
@@ -64,22 +65,25 @@ class Link:
 
     def _hear(self) -> None:
         incoming = wire.Incoming(REPLY_BYTES_MAX)
-        while (message := wire.receive(self._replies, incoming)) is not None:
-            reply = wire.reply_of(message)
-            with self._lock:
-                answer = self._waiting.pop(reply.number, None)
-            if answer is None:
-                continue
-            if reply.refusal is None:
-                answer.set_result(None)
-            else:
-                answer.set_exception((Fatal if reply.is_mistake else Closed)(reply.refusal))
+        with suppress(wire.TooLong):  # an owner says so much only when it is none any more
+            while (message := wire.receive(self._replies, incoming)) is not None:
+                self._take(wire.reply_of(message))
         with self._lock:
             self._is_over = True
             waiting = list(self._waiting.values())
             self._waiting.clear()
         for answer in waiting:
             answer.set_exception(_gone())
+
+    def _take(self, reply: wire.Reply) -> None:
+        with self._lock:
+            answer = self._waiting.pop(reply.number, None)
+        if answer is None:
+            return
+        if reply.refusal is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception((Fatal if reply.is_mistake else Closed)(reply.refusal))
 
 
 def _gone() -> Closed:

@@ -19,6 +19,7 @@ from scheduler.model.jobs import (
     Definition,
     Exclude,
     FailureKind,
+    Isolation,
     JobId,
     Missed,
     OnCrash,
@@ -75,6 +76,7 @@ class Policies(TypedDict, total=False):
     retry: Retry
     start_deadline: str
     on_crash: OnCrash
+    isolation: Isolation
     pause_after_failures: int
     concurrency_key: str
     on_success: str

@@ -28,7 +28,6 @@ from scheduler.model.limits import (
     ANSWER_PATIENCE,
     BATCH_WISHES_MAX,
     BODY_BYTES_MAX,
-    CONNECT_PATIENCE,
     HTTP_ANSWER_BYTES_MAX,
 )
 from tools.principals import own_principal
@@ -48,9 +47,8 @@ class UnixConnection(http.client.HTTPConnection):
         """Connect to the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self.sock.settimeout(CONNECT_PATIENCE.total_seconds())
-            self.sock.connect(self._path)
             self.sock.settimeout(ANSWER_PATIENCE.total_seconds())
+            self.sock.connect(self._path)  # a full queue refuses at once, so nothing is waited for
         except BaseException:
             self.sock.close()
             raise

@@ -171,7 +171,6 @@ CONNECTIONS_MAX = 256  # at once on the socket; beyond, 503
 SOCKET_BACKLOG = 128  # connections that wait to be taken
 HTTP_STOP_PATIENCE = timedelta(seconds=5)  # for answers under way when the server stops
 HEARTBEAT_MAX = timedelta(seconds=30)  # an executor that has not moved for so long is stuck
-CONNECT_PATIENCE = timedelta(seconds=5)  # for a Unix socket to take a connection
 ANSWER_PATIENCE = timedelta(seconds=60)  # a commit takes milliseconds; a full disk is told at once
 DECISION_PATIENCE = timedelta(seconds=50)  # for a wish's commit; shorter than the asker's
 VIEWS_PATIENCE = timedelta(seconds=5)  # a write is answered when the views show it, or after this

@@ -28,6 +28,7 @@ from scheduler.model.limits import (
     LABEL_CHARS_MAX,
     LABELS_MAX,
     SCHEDULES_JUDGED_MAX,
+    SERVICE_CHARS_MAX,
     TEXT_CHARS_MAX,
     YEAR_MAX,
     YEAR_MIN,
@@ -42,7 +43,7 @@ from scheduler.model.validation_policies import (
 )
 from scheduler.model.zones import zone
 
-SERVICE_NAME = re.compile(r"[a-z][a-z0-9_.-]{0,127}")
+SERVICE_NAME = re.compile(rf"[a-z][a-z0-9_.-]{{0,{SERVICE_CHARS_MAX - 1}}}")
 ID_SHAPE = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
 )
@@ -97,7 +98,7 @@ def service_problems(service: str, path: str = "$.service") -> Iterator[Problem]
         yield Problem(
             path,
             f"{shown(service)} is no name of a service.",
-            "Lower-case letters, digits, _ . and -, a letter first, at most 128",
+            f"Lower-case letters, digits, _ . and -, a letter first, at most {SERVICE_CHARS_MAX}",
         )
 
 

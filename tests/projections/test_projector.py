@@ -22,6 +22,7 @@ from scheduler.model.commands import PauseJob
 from scheduler.model.errors import ImpossibleHistory, NotFound, StorageFailed
 from scheduler.model.events import LogCreated, RunExpired
 from scheduler.model.jobs import RunId
+from scheduler.model.limits import GATHER_PAUSE, PAGE_EVENTS_MAX, PAGE_PAUSE, VIEWS_RETRY_PAUSE
 from tests.projections.histories import BEN, NOON, History
 from tests.projections.views import folded, rows_of
 
@@ -289,11 +290,11 @@ class FreedWhileResting(Event):
 
     def __init__(self, views: ViewsFile) -> None:
         super().__init__()
-        self.rests = 0
+        self.rests: list[float | None] = []
         self._views = views
 
     def wait(self, timeout: float | None = None) -> bool:
-        self.rests += 1
+        self.rests.append(timeout)
         with self._views.transaction() as connection:
             connection.execute("PRAGMA max_page_count = 100000")
         return super().wait(0)
@@ -315,7 +316,7 @@ def test_a_thread_that_met_a_full_disk_goes_on_when_there_is_room() -> None:
     for number in range(100):
         history.define(f"job-{number}")
     projector.run(stop)
-    assert 1 == stop.rests
+    assert [VIEWS_RETRY_PAUSE.total_seconds()] == stop.rests
     assert history.log.head().position == projector.position
     assert projector.failure is None
 
@@ -361,9 +362,9 @@ def test_while_runs_are_due_the_projector_rests_after_each_page() -> None:
     history = busy_history()
     resting = Projector(history.log, ViewsFile.in_memory(), is_busy=lambda: True)
     idle = Projector(history.log, ViewsFile.in_memory())
-    assert 0.25 == resting.pause_s(5_000)
-    assert 0.0 == idle.pause_s(5_000)
-    assert 0.02 == idle.pause_s(3)
+    assert PAGE_PAUSE.total_seconds() == resting.pause_s(PAGE_EVENTS_MAX)
+    assert 0.0 == idle.pause_s(PAGE_EVENTS_MAX)
+    assert GATHER_PAUSE.total_seconds() == idle.pause_s(PAGE_EVENTS_MAX - 1)
 
 
 def test_nothing_is_folded_past_the_position_asked_for() -> None:

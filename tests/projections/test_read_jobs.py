@@ -14,6 +14,7 @@ from scheduler.log.memory import MemoryLog
 from scheduler.model import commands as c
 from scheduler.model.errors import Conflict, NotFound
 from scheduler.model.jobs import JobId
+from scheduler.model.limits import ID_PREFIX_CHARS_MIN
 from scheduler.model.schedules import Interval, Manual
 from tests.projections.histories import NOON, History
 from tests.projections.views import folded
@@ -100,8 +101,9 @@ def test_an_id_or_its_beginning_means_one_job() -> None:
     with read(history) as connection:
         assert "first" == job(connection, first).name
         assert "second" == job(connection, second[:13]).name
+        assert "second" == job(connection, second[:ID_PREFIX_CHARS_MIN]).name
         with pytest.raises(NotFound):
-            job(connection, second[:7])
+            job(connection, second[: ID_PREFIX_CHARS_MIN - 1])
 
 
 def test_a_beginning_that_several_ids_share_is_refused() -> None:
@@ -117,6 +119,19 @@ def test_an_unknown_name_is_told_with_the_one_that_was_meant() -> None:
         pytest.raises(NotFound, match=r"no job 'order'\. Did you mean orders\?"),
     ):
         job(connection, "order")
+
+
+def test_the_one_that_was_meant_is_looked_for_among_so_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with read(several()) as connection:
+        monkeypatch.setattr("projections.read_jobs.SUGGESTED_NAMES_MAX", 2)
+        with pytest.raises(NotFound, match="Did you mean orders"):
+            job(connection, "order")
+        monkeypatch.setattr("projections.read_jobs.SUGGESTED_NAMES_MAX", 1)
+        with pytest.raises(NotFound) as unknown:
+            job(connection, "order")
+    assert "Did you mean" not in str(unknown.value)
 
 
 def test_at_most_so_many_are_upcoming_and_none_that_is_paused() -> None:

@@ -14,6 +14,8 @@ from projections.verification import Difference, verify
 from scheduler.executor.clock import ManualClock
 from scheduler.executor.derived import ViewsFile
 from scheduler.model.errors import NotFound
+from scheduler.model.limits import DIFFERENCES_MAX
+from scheduler.model.schedules import Manual
 from tests.projections.histories import LIVES, NOON, History, WatchedLog, live
 from tests.projections.views import folded, rows_of
 
@@ -69,6 +71,18 @@ def test_a_missing_row_and_one_too_many_are_told() -> None:
         Difference("attempts_1", None, second),
         Difference("attempts_1", (99, *second[1:]), None),
     } == set(found.differences)
+
+
+def test_of_very_many_differences_the_first_are_told() -> None:
+    history = History()
+    history.define("orders")
+    for number in range(DIFFERENCES_MAX + 1):
+        history.define(f"job-{number}", Manual())
+    views, _ = folded(history.log)
+    with views.transaction() as connection:
+        connection.execute("UPDATE jobs_1 SET service = 'tampered'")
+    found = verify(history.log, views, Schedules)
+    assert DIFFERENCES_MAX == len(found.differences)
 
 
 def test_rows_that_lag_are_compared_with_the_log_as_far_as_they_go() -> None:

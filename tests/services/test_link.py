@@ -9,6 +9,7 @@ import pytest
 from scheduler.model.errors import BadInput, Conflict
 from scheduler.model.invocations import Outcome, StepDone
 from scheduler.model.jobs import RunId
+from scheduler.model.limits import REPLY_BYTES_MAX
 from services import wire
 from services.asking import Closed
 from services.link import Link
@@ -82,6 +83,13 @@ def test_an_answer_that_nobody_waits_for_is_passed_over(owner: Owner) -> None:
     owner.reply(7)
     owner.reply(1)
     assert answer.result(PATIENCE_S) is None
+
+
+def test_a_reply_that_announces_too_much_is_the_last_that_is_heard(owner: Owner) -> None:
+    answer = owner.link.ask(STEP)
+    wire.send(owner.replies, (REPLY_BYTES_MAX + 1).to_bytes(4, "big"))
+    assert isinstance(answer.exception(PATIENCE_S), Closed)
+    assert "answers no more" in str(owner.link.ask(STEP).exception(PATIENCE_S))
 
 
 def test_the_outcome_comes_after_all_that_was_asked(owner: Owner) -> None:

@@ -4,15 +4,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from scheduler.model.limits import OUTPUT_BYTES_MAX
+from scheduler.model.jobs import RunId
+from scheduler.model.limits import CALL_BYTES_MAX, OUTPUT_BYTES_MAX
 from services.invoke import Workers
-from services.locks import lock_path
+from services.locks import child_lock, lock_path
+from services.output import Lines
+from services.process import Child
 from tests.services.isolated import SERVICES, isolated
-from tests.services.making import Desk, Line, Reports, unasked
+from tests.services.making import PATIENCE_S, Desk, Line, Reports, unasked
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +55,27 @@ def test_a_child_killed_by_the_system_is_a_crash_with_its_last_words(
     )
     assert outcome.output is not None
     assert "last words\n" == outcome.output.text
+
+
+def test_a_child_that_says_too_much_is_ended(
+    workers: Workers, reports: Reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.process.ANSWER_BYTES_MAX", 5_000)
+    workers.start([isolated("returns.much", input_text="5_000")], reports, unasked)
+    outcome = reports.next()
+    assert "crash" == outcome.kind
+    assert outcome.error.startswith("the process sent back more than")
+
+
+def test_a_call_that_announces_too_much_is_not_read(children_dir: Path) -> None:
+    lines = Lines()
+    with child_lock(children_dir, RunId("run-1"), 1) as lock, closing(Child("a", lock)) as child:
+        child.tell((CALL_BYTES_MAX + 1).to_bytes(4, "big"))
+        assert [] == list(child.said(lines))
+        assert 1 == child.ended(PATIENCE_S, lines)
+    written = lines.output()
+    assert written is not None
+    assert written.text.rstrip().endswith("TooLong")
 
 
 def test_a_child_killed_from_outside_is_a_crash(

@@ -6,6 +6,7 @@ import pytest
 
 from scheduler.model.content import digest_of
 from scheduler.model.errors import BadInput, Conflict
+from scheduler.model.limits import KNOWN_SHOWN_MAX, SERVICE_CHARS_MAX, SUMMARY_CHARS_MAX
 from services import registry as registries
 from services.context import Context
 from services.registry import Registry, described, service
@@ -39,7 +40,9 @@ def test_a_plain_name_is_taken(registry: Registry, name: str) -> None:
     assert name in registry
 
 
-@pytest.mark.parametrize("name", ["", "A", "1a", ".a", "a b", "a/b", "ü", "a\n", "a" * 129])
+@pytest.mark.parametrize(
+    "name", ["", "A", "1a", ".a", "a b", "a/b", "ü", "a\n", "a" * (SERVICE_CHARS_MAX + 1)]
+)
 def test_a_name_that_is_none_is_refused(registry: Registry, name: str) -> None:
     with pytest.raises(BadInput, match=r"\$\.service: .* is no name for a service"):
         registry.service(name)
@@ -91,6 +94,17 @@ def test_an_entry_says_where_it_comes_from_and_which_code_it_is(registry: Regist
     assert digest_of(Path(__file__).read_bytes()) == entry.code
     assert "Do the work." == entry.summary
     assert __name__ == entry.module
+
+
+def test_a_summary_is_short_whatever_the_docstring_is() -> None:
+    def talkative() -> None:
+        pass
+
+    talkative.__doc__ = "x" * (SUMMARY_CHARS_MAX + 1)
+    assert (
+        "x" * SUMMARY_CHARS_MAX
+        == described("a", talkative, file="<stdin>", line=1, module="m").summary
+    )
 
 
 def test_code_without_a_file_has_no_digest() -> None:
@@ -152,7 +166,7 @@ def test_an_async_function_is_known_in_every_dress(registry: Registry) -> None:
 
 def test_whoever_asks_for_an_unknown_service_is_told_the_known_ones(registry: Registry) -> None:
     assert 'no service "x". Known: none' == registry.unknown("x")
-    for number in range(10):
+    for number in range(KNOWN_SHOWN_MAX + 2):
         registry.service(f"s{number}")(lambda: None)
     assert (
         'no service "x". Known: s0, s1, s2, s3, s4, s5, s6, s7 (2 more: horolog service list)'

@@ -1,4 +1,5 @@
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ from time import perf_counter_ns
 
 import pytest
 
-from scheduler.model.limits import LOAD_PATIENCE, LOADS_AT_ONCE_MAX
+from scheduler.model.limits import LOAD_PATIENCE, LOADS_AT_ONCE_MAX, SHARED_SWITCH
 from services import versions as module
 from services.versions import Versions
 
@@ -252,6 +253,19 @@ def test_a_file_that_blocks_holds_up_no_other(made: Made) -> None:
     made.write("b", ONE.format(name="b", text="b"))
     made.versions.look()
     assert (["b"], ("jobs/a.py",)) == (made.names, made.versions.loaded.pending)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_threads_change_more_often_while_a_file_loads_beside_them(
+    made: Made, blocked: threading.Event
+) -> None:
+    usual_s = sys.getswitchinterval()
+    made.write("a", BLOCKED)
+    made.versions.look()
+    assert SHARED_SWITCH.total_seconds() == sys.getswitchinterval()
+    blocked.set()
+    made.collected()
+    assert usual_s == sys.getswitchinterval()
 
 
 @pytest.mark.usefixtures("hurried")

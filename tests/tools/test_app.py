@@ -10,6 +10,7 @@ import pytest
 from scheduler.executor.owner import acquire, who_owns
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.errors import Conflict, NotAuthorised, Unreachable
+from scheduler.model.limits import OWNER_PATIENCE
 from tests.tools.making import CLOCK, defining
 from tools import app
 from tools.app import create, open_wishes
@@ -73,12 +74,19 @@ def test_another_command_that_owns_the_log_is_waited_for(settings: Settings) -> 
 def test_an_owner_that_stays_and_does_not_answer_is_named(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    slept_s: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept_s.append(seconds)
+        assert sum(slept_s) <= 2 * OWNER_PATIENCE.total_seconds()
+
+    monkeypatch.setattr(time, "sleep", sleep)
     with (
         acquire(settings.db, since=CLOCK.now(), host="web-1"),
         pytest.raises(Conflict, match=r"on web-1 .*its socket does not answer\. If \d+ is stuck"),
     ):
         open_wishes(settings)
+    assert pytest.approx(OWNER_PATIENCE.total_seconds()) == sum(slept_s)
 
 
 def test_a_user_who_may_not_read_the_lock_is_let_in_by_the_socket(

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -303,6 +304,21 @@ def test_an_answer_that_is_not_json_is_nobodys(tmp_path: Path) -> None:
         pytest.raises(Unreachable, match=r"status 200\) is not JSON"),
     ):
         client.get(routes.STATUS)
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_PATIENCE", timedelta(milliseconds=50))
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "s"))
+        deaf.listen()
+        owner = OwnerRecord(812, "web-1", CLOCK.now(), str(tmp_path / "s"))
+        with (
+            Client(Path("h.db"), owner, CLOCK) as client,
+            pytest.raises(Unreachable, match=r"in doubt.* --key my-key"),
+        ):
+            client.ask(defining(), key="my-key")
 
 
 def test_what_is_no_http_at_all_is_nobodys(tmp_path: Path) -> None:

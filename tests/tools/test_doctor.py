@@ -1,6 +1,7 @@
 """The doctor finds what is wrong, names it, and changes nothing."""
 
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,10 +9,15 @@ import pytest
 
 from scheduler.executor.clock import Clock, ManualClock
 from scheduler.executor.owner import acquire
+from scheduler.log.contract import Meta, Request, Write
+from scheduler.log.sqlite import SqliteLog
+from scheduler.model.events import SystemPaused, SystemResumed
+from scheduler.model.limits import DISK_FREE_BYTES_FEW, DISK_FREE_BYTES_MIN
+from scheduler.model.streams import SYSTEM
 from tests.tools.conftest import Serve
 from tests.tools.making import CLOCK, defining
 from tools import doctor as module
-from tools.app import open_wishes
+from tools.app import open_reading, open_wishes
 from tools.doctor import Finding, examine
 from tools.installation import versions
 from tools.serving import Served
@@ -82,6 +88,38 @@ def test_an_event_that_was_changed_is_found(settings: Settings) -> None:
     assert [8] == [finding.exit_code for finding in found(settings)["chain"]]
 
 
+def test_of_a_long_log_the_newest_events_are_followed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqliteLog.open(settings.db, clock_ns=CLOCK.now_ns)) as log:
+        log.append(
+            Request(
+                [Write(SYSTEM, 1, [SystemPaused(), SystemResumed(at=CLOCK.now(), missed="skip")])],
+                Meta(actor="a"),
+            )
+        )
+    assert messages(found(settings), "chain", "ok")[0].startswith("every event follows")
+    monkeypatch.setattr(module, "DOCTOR_EVENTS", 2)
+    assert messages(found(settings), "chain", "ok")[0].startswith("the last 2 events follow")
+
+
+def test_views_that_are_far_behind_are_found(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_reading(settings).close()
+    with closing(SqliteLog.open(settings.db, clock_ns=CLOCK.now_ns)) as log:
+        log.append(
+            Request(
+                [Write(SYSTEM, 1, [SystemPaused(), SystemResumed(at=CLOCK.now(), missed="skip")])],
+                Meta(actor="a"),
+            )
+        )
+    monkeypatch.setattr(module, "VIEWS_BEHIND_FEW", 2)
+    assert [] == messages(found(settings), "views", "warn")
+    monkeypatch.setattr(module, "VIEWS_BEHIND_FEW", 1)
+    assert "schedules is 2 events behind" == messages(found(settings), "views", "warn")[0]
+
+
 def test_an_owner_that_does_not_answer_is_found(settings: Settings) -> None:
     with acquire(settings.db, since=CLOCK.now(), host="web-1"):
         findings = found(settings)
@@ -103,7 +141,15 @@ def test_files_that_are_open_to_others_are_found(settings: Settings) -> None:
     assert f"{settings.db} is open to others (0644): chmod 600" in told
 
 
-@pytest.mark.parametrize(("free", "state"), [(10**7, "fail"), (10**8, "warn"), (10**12, "ok")])
+@pytest.mark.parametrize(
+    ("free", "state"),
+    [
+        (DISK_FREE_BYTES_MIN - 1, "fail"),
+        (DISK_FREE_BYTES_MIN, "warn"),
+        (DISK_FREE_BYTES_FEW - 1, "warn"),
+        (DISK_FREE_BYTES_FEW, "ok"),
+    ],
+)
 def test_a_disk_that_fills_up_is_found(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, free: int, state: str
 ) -> None:

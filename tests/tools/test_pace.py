@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scheduler.model.limits import GARBAGE_LOOK_AFTER, GARBAGE_LOOKS_YOUNG, SHARED_SWITCH
+
 ROOT = Path(__file__).resolve().parents[2]
 ASKED = """
 import gc, sys
@@ -18,4 +20,5 @@ def test_a_server_changes_threads_often_and_looks_for_garbage_seldom_but_looks()
     told = subprocess.run(
         [sys.executable, "-c", ASKED], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "0.001 (50000, 20) True True\n" == told.stdout
+    looks = (GARBAGE_LOOK_AFTER, GARBAGE_LOOKS_YOUNG)
+    assert f"{SHARED_SWITCH.total_seconds()} {looks} True True\n" == told.stdout

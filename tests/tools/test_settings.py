@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from scheduler.model.errors import BadInput
-from scheduler.model.limits import KEY_LIMIT_MAX, KEYS_NAMED_MAX
+from scheduler.model.limits import (
+    KEY_LIMIT_MAX,
+    KEYS_NAMED_MAX,
+    PATTERNS_MAX,
+    SETTINGS_BYTES_MAX,
+    SLOTS_MAX,
+)
 from services.connections.references import HINT
 from tools import settings as module
 from tools.settings import KEYS, TABLES, Settings, load_settings, read_settings, settings_file
@@ -109,8 +115,13 @@ def test_an_empty_file_leaves_everything_as_it_was(file: Path) -> None:
         ('display_timezone = "Mars"', 'display_timezone: there is no time zone "Mars"'),
         ('[defaults]\ntimezone = "europe/warsaw"', "defaults.timezone: "),
         ('[services]\nload = "jobs/*.py"', 'services.load: got "jobs/*.py" instead of a list.'),
+        (
+            f"[services]\nload = {['a.py'] * (PATTERNS_MAX + 1)}",
+            "services.load: has 1001 entries; at most 1000.",
+        ),
         ("[services]\nload = [1]", "services.load[0]: got 1 instead of a text."),
         ("[serve]\nslots = 0", "serve.slots: got 0 instead of a whole number from 1 to 10,000."),
+        (f"[serve]\nslots = {SLOTS_MAX + 1}", "serve.slots: got 10001 instead of a whole number"),
         ("[serve]\nslots = true", "serve.slots: got True instead of a whole number"),
         ("[serve]\nslots = 99999999999999999999", "serve.slots: got 99999999999999999999 instead"),
         ("[serve]\nslots = nan", "serve.slots: got nan instead of a whole number"),
@@ -146,6 +157,10 @@ def test_an_empty_file_leaves_everything_as_it_was(file: Path) -> None:
         ('[concurrency]\n"" = 3', 'concurrency."": is empty. Name what is shared'),
         ('[concurrency]\n" db" = 3', 'concurrency." db": " db" begins or ends with a space.'),
         ('[concurrency]\n"a\\u001b" = 3', "holds the character U+001B, which cannot be printed."),
+        (
+            f"[concurrency]\na = {KEY_LIMIT_MAX + 1}",
+            "concurrency.a: got 10001 instead of a whole number from 1 to 10,000.",
+        ),
         (f"[concurrency]\n{'k' * 201} = 3", ": has 201 characters; at most 200."),
         (
             "[concurrency]\n" + "".join(f"k{n} = 1\n" for n in range(KEYS_NAMED_MAX + 1)),
@@ -196,7 +211,7 @@ def test_a_file_that_is_no_utf8_is_refused_by_its_byte(file: Path) -> None:
 
 
 def test_a_file_that_cannot_be_a_settings_file_is_not_read_whole(file: Path) -> None:
-    file.write_bytes(b"#" * 2_000_000)
+    file.write_bytes(b"#" * (SETTINGS_BYTES_MAX + 1))
     with pytest.raises(BadInput, match="larger than 1,048,576 bytes"):
         read_settings(file)
 

@@ -3,13 +3,15 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from horolog import Context
-from scheduler.model.errors import BadInput
+from scheduler.model.errors import BadInput, Conflict
 from scheduler.model.jobs import Definition, JobId, Overlap, Retry
+from scheduler.model.limits import SIMULATED_SKIPS_MAX
 from scheduler.model.schedules import Cron, Interval, Schedule
 from scheduler.rules.lifecycle import anchored
 from services.registry import Registry
@@ -150,9 +152,27 @@ def test_a_window_that_is_skipped_whole_lists_its_first_ten_thousand_fire_times(
         until=BEGIN + 10 * DAY,
     )
     found = simulated(case)
-    assert 10_000 == len(found.dispositions)
+    assert SIMULATED_SKIPS_MAX == len(found.dispositions)
     assert {"misfire"} == {one.reason for one in found.dispositions}
-    assert 10 * 1_440 == found.unshown + 10_000
+    assert 10 * 1_440 == found.unshown + SIMULATED_SKIPS_MAX
+
+
+def test_a_simulation_that_decides_without_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tools.simulation.SIMULATED_DECISIONS_MAX", 5)
+    with pytest.raises(Conflict, match="it is only 2026-03-01T10:"):
+        simulated(case_of(EVERY_5))
+
+
+@pytest.mark.parametrize("room", [1, 7, 50])
+def test_what_is_repeated_in_small_parts_comes_to_the_same(
+    room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = replace(case_of(EVERY_5), until=BEGIN + DAY)
+    whole = simulated(case)
+    monkeypatch.setattr("tools.simulation.LEAP_FIRES_MAX", room)
+    assert whole == simulated(case)
 
 
 def test_a_job_that_is_paused_after_failures_is_named() -> None:

@@ -8,10 +8,13 @@ from scheduler.executor.loop import Executor
 from scheduler.executor.messages import Identity
 from scheduler.model import commands as c
 from scheduler.model import events as e
+from scheduler.model.content import Payload
 from scheduler.model.errors import BadInput, Conflict
 from scheduler.model.jobs import JobId, Retry, RunId
+from scheduler.model.limits import CHILDREN_PATIENCE, IDLE_WAIT, SLOTS_DEFAULT
 from tests.facts import (
     JOB,
+    Policies,
     at,
     attempt_started,
     held,
@@ -27,6 +30,7 @@ from tests.fakes import FakeInvoke, ended, never
 from tests.scheduler.executor.rig import ME, Rig, define, of_runs
 
 EVERY_5 = "*/5 * * * *"
+ROWS = Payload(kind="json", text='{"rows":2}')
 
 
 # -- a life
@@ -44,9 +48,16 @@ def test_a_job_is_defined_planned_called_and_recorded() -> None:
     ] == rig.facts()[2:]
 
 
-def test_a_service_is_told_all_it_may_know() -> None:
+@pytest.mark.parametrize(
+    "policies",
+    [
+        Policies(service="api.sync", isolation="thread", timeout="90s", input=ROWS),
+        Policies(service="api.sync", isolation="process", timeout="90s", input=ROWS),
+    ],
+)
+def test_a_service_is_told_all_it_may_know(policies: Policies) -> None:
     rig = Rig()
-    rig.define(EVERY_5, service="api.sync", timeout="90s")
+    rig.define(EVERY_5, **policies)
     rig.until("10:05:30")
     call = rig.invoke.calls[0]
     assert (run("10:05"), 1, 1) == (call.run, call.attempt, call.epoch)
@@ -57,7 +68,8 @@ def test_a_service_is_told_all_it_may_know() -> None:
         call.due_time,
         call.window_start,
     )
-    assert (timedelta(seconds=90), "thread") == (call.timeout, call.isolation)
+    assert (timedelta(seconds=90), policies["isolation"]) == (call.timeout, call.isolation)
+    assert ("json", ROWS.text) == (call.input_kind, call.input_text)
     assert call.run == call.idempotency_key
 
 
@@ -99,6 +111,25 @@ def test_more_runs_than_slots_take_turns() -> None:
     rig.invoke.finish(first.run)
     rig.turn()
     assert set(jobs) == {call.job for call in rig.invoke.calls}
+
+
+def test_unless_the_settings_say_otherwise_32_run_at_once() -> None:
+    rig = Rig(invoke=FakeInvoke(never), take_up=False)
+    rig.executor = Executor(rig.handle, rig.invoke, rig.clock, Identity("host", 1, {}))
+    rig.executor.take_up()
+    for number in range(SLOTS_DEFAULT + 1):
+        rig.define(EVERY_5, name=f"job-{number}", job=JobId(f"job-{number}"))
+    rig.until("10:05")
+    assert SLOTS_DEFAULT == len(rig.invoke.calls)
+
+
+def test_an_idle_executor_looks_at_the_clock_every_so_often() -> None:
+    rig = Rig()
+    rig.define(EVERY_5)
+    rig.turn()
+    assert IDLE_WAIT.total_seconds() == rig.executor._wait_s()  # noqa: SLF001  # nothing to turn for
+    rig.clock.set(at("10:05") - IDLE_WAIT / 2)
+    assert IDLE_WAIT.total_seconds() / 2 == rig.executor._wait_s()  # noqa: SLF001  # until it is due
 
 
 # -- starting again
@@ -163,16 +194,18 @@ def test_a_child_that_outlives_its_owner_holds_its_run() -> None:
     rig.define(EVERY_5)
     rig.until("10:05")
     again = Rig(log=rig.log.copied(), clock=rig.clock, take_up=False)
-    answers = iter([{run("10:05")}] * 2)
+    looks = iter(range(3))  # a third finds that the patience has passed
 
     def alive() -> set[RunId]:
-        rig.clock.advance(timedelta(seconds=3))  # the patience for it passes
-        return next(answers)
+        if next(looks):
+            rig.clock.advance(CHILDREN_PATIENCE / 2)
+        return {run("10:05")}
 
     identity = Identity("host", 2, {})
     executor = Executor(again.handle, again.invoke, again.clock, identity, alive=alive)
     executor.take_up()
     assert held("10:05") == again.facts()[-1]
+    assert [] == list(looks)
 
 
 def test_retries_pauses_and_cursors_go_on_where_they_stood() -> None:

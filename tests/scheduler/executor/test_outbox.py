@@ -7,9 +7,16 @@ import pytest
 from scheduler.log.contract import Meta, Request, Write
 from scheduler.model import commands as c
 from scheduler.model import events as e
-from scheduler.model.errors import HorologError, KeyReused, StaleEpoch, StorageFailed, Unreachable
+from scheduler.model.errors import (
+    HorologError,
+    KeyReused,
+    StaleEpoch,
+    StorageFailed,
+    Unreachable,
+    VersionConflict,
+)
 from scheduler.model.jobs import JobId
-from scheduler.model.limits import STORAGE_RETRY
+from scheduler.model.limits import REQUESTS_IN_FLIGHT_MAX, STORAGE_RETRY, WISH_TRIES_MAX
 from scheduler.model.streams import SYSTEM
 from tests.facts import (
     JOB,
@@ -68,9 +75,10 @@ def test_the_disk_is_tried_again_only_after_a_pause() -> None:
     rig.log.failure = FULL
     rig.until("10:05")
     before = rig.log.submitted
-    rig.turn(10)
+    rig.clock.set(at("10:05") + STORAGE_RETRY - MOMENT)
+    rig.turn(1)
     assert before == rig.log.submitted
-    rig.clock.advance(timedelta(seconds=1))
+    rig.clock.advance(MOMENT)
     rig.turn(2)
     assert before < rig.log.submitted
 
@@ -189,6 +197,19 @@ def test_a_wish_that_stood_behind_a_failed_one_is_tried_again() -> None:
     assert (paused(),) == second.result(0).facts
 
 
+def test_a_wish_that_always_stands_behind_a_failed_one_is_given_up() -> None:
+    rig = Rig()
+    rig.log.failure = VersionConflict("system", 2, 3)
+    before = rig.log.submitted
+    wish = rig.ask(c.PauseSystem())
+    for _ in range(3 * WISH_TRIES_MAX):
+        rig.clock.advance(STORAGE_RETRY)
+        rig.turn()
+    with pytest.raises(VersionConflict):
+        wish.result(0)
+    assert before + 1 + WISH_TRIES_MAX == rig.log.submitted
+
+
 def test_a_key_that_belongs_to_another_harms_nobody() -> None:
     rig = Rig()
     rig.define(EVERY_5)
@@ -241,7 +262,7 @@ def test_at_most_two_requests_are_under_way_and_the_rest_is_decided_later() -> N
     before = rig.log.submitted
     for minute in range(1, 9):
         rig.until(f"10:0{minute}")
-    assert before + 2 == rig.log.submitted
+    assert before + REQUESTS_IN_FLIGHT_MAX == rig.log.submitted
     rig.log.is_held = False
     rig.log.release()
     rig.turn()

@@ -14,7 +14,7 @@ import pytest
 
 from scheduler.executor.owner import Owner, OwnerRecord, acquire, socket_path, who_owns
 from scheduler.model.errors import Conflict, NotAuthorised, StorageFailed, Unreachable
-from scheduler.model.limits import SOCKET_PATH_BYTES_MAX
+from scheduler.model.limits import LOCK_TRIES_MAX, OWNER_BYTES_MAX, SOCKET_PATH_BYTES_MAX
 
 SINCE_AT = datetime(2026, 3, 1, 22, 4, tzinfo=UTC)
 ROOT = Path(__file__).parents[3]
@@ -181,6 +181,16 @@ def test_an_owner_that_has_not_written_its_name_yet_is_known_by_its_pid(log_path
             own(log_path)
 
 
+def test_of_a_lock_file_no_more_is_read_than_an_owner_writes(log_path: Path) -> None:
+    lock_path = Path(f"{log_path}.lock")
+    with other_process(log_path) as other:
+        written = lock_path.read_text()
+        lock_path.write_text(written.ljust(OWNER_BYTES_MAX))
+        assert "web-1" == getattr(who_owns(log_path), "host", None)
+        lock_path.write_text(written.rjust(OWNER_BYTES_MAX + 1))
+        assert OwnerRecord(other.pid) == who_owns(log_path)
+
+
 # -- paths
 
 
@@ -221,12 +231,16 @@ def test_a_lock_file_that_is_removed_while_it_is_locked_is_made_again(
 def test_who_lets_go_between_two_questions_is_asked_again(
     log_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def always_taken(_descriptor: int, _operation: int) -> None:
+    tries = []
+
+    def always_taken(descriptor: int, _operation: int) -> None:
+        tries.append(descriptor)
         raise BlockingIOError
 
     monkeypatch.setattr(fcntl, "lockf", always_taken)
     with pytest.raises(Conflict, match="changes owners too fast"):
         own(log_path)
+    assert LOCK_TRIES_MAX == len(tries)
 
 
 def test_an_owner_needs_a_folder_it_can_write(

@@ -14,6 +14,7 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.invocations import Outcome
 from scheduler.model.jobs import BackfillId, Definition, JobId, RunId
+from scheduler.model.limits import SNAPSHOT_EVERY, SNAPSHOT_PATIENCE
 from scheduler.model.schedules import Cron
 from scheduler.model.streams import SYSTEM
 from scheduler.rules.timetable import Timetable
@@ -184,8 +185,59 @@ def test_a_picture_of_a_fold_that_was_thrown_away_is_not_kept(bench: Bench) -> N
     assert bench.restarted() is None
 
 
+def test_a_picture_of_what_does_not_become_durable_in_time_is_not_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def never_durable(_after: int, patience_s: float) -> bool:
+        asked.append(patience_s)
+        return False
+
+    monkeypatch.setattr(bench.log, "wait", never_durable)
+    bench.define("a")
+    bench.clock.advance(SNAPSHOT_EVERY)
+    offered(bench)
+    assert bench.restarted() is None
+    assert [SNAPSHOT_PATIENCE.total_seconds()] == asked
+
+
+def offered(bench: Bench) -> int | None:
+    """Offer a snapshot; return how many jobs the newest one then holds."""
+    bench.snapshots.offer(bench.handle)
+    thread = vars(bench.snapshots)["_thread"]
+    if thread is not None:
+        thread.join()
+    restored = bench.restarted()
+    return None if restored is None else len(restored.jobs)
+
+
+def test_a_snapshot_is_taken_so_long_after_the_last_one_when_there_is_a_tail(bench: Bench) -> None:
+    bench.define("a")
+    bench.clock.advance(SNAPSHOT_EVERY - timedelta(microseconds=1))
+    assert offered(bench) is None
+    bench.clock.advance(timedelta(microseconds=1))
+    assert 1 == offered(bench)
+    bench.define("b")
+    bench.clock.advance(SNAPSHOT_EVERY - timedelta(microseconds=1))
+    assert 1 == offered(bench)
+    bench.clock.advance(timedelta(microseconds=1))
+    assert 2 == offered(bench)
+
+
+def test_a_long_tail_does_not_wait_for_the_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.executor.snapshot.SNAPSHOT_EVENTS", 3)
+    bench.define("a")
+    assert offered(bench) is None  # the log began with an event
+    bench.define("b")
+    assert 2 == offered(bench)
+    bench.define("c")
+    assert 2 == offered(bench)
+
+
 def test_nothing_is_offered_before_its_time(bench: Bench) -> None:
     bench.define("a")
-    bench.snapshots.offer(bench.handle)
-    assert bench.restarted() is None
+    assert offered(bench) is None
     assert RunId("x") not in bench.handle.timetable.runs

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 from scheduler.executor.clock import ManualClock
 from scheduler.executor.watch import ClockWatch, Jump
-from scheduler.model.limits import JUMPS_KEPT_MAX
+from scheduler.model.limits import CLOCK_JUMP, CLOCK_NOTED, CLOCK_SETTLE, JUMPS_KEPT_MAX
 from tests.facts import at
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
 
 
 def watching() -> tuple[ManualClock, ClockWatch]:
@@ -30,15 +31,17 @@ def test_sleep_of_the_machine_is_no_jump() -> None:
 
 def test_slew_is_no_jump() -> None:
     clock, watch = watching()
-    clock.step(5 * SECOND)
+    clock.step(CLOCK_NOTED)
     assert [] == watch.look()
+    clock.step(CLOCK_NOTED + MICROSECOND)
+    assert [CLOCK_NOTED + MICROSECOND] == [jump.by for jump in watch.look()]
 
 
 def test_a_small_jump_is_told_and_needs_no_rest() -> None:
     clock, watch = watching()
     clock.advance(SECOND)
-    clock.step(HOUR)
-    assert [Jump(HOUR, at("10:00:01"))] == watch.look()
+    clock.step(CLOCK_JUMP)
+    assert [Jump(CLOCK_JUMP, at("10:00:01"))] == watch.look()
     assert not watch.is_resting
     assert [] == watch.look()
 
@@ -52,12 +55,12 @@ def test_a_backward_jump_is_told_and_needs_no_rest() -> None:
 
 def test_a_forward_jump_rests_until_it_has_stood_for_a_minute() -> None:
     clock, watch = watching()
-    clock.step(HOUR + SECOND)
+    clock.step(CLOCK_JUMP + SECOND)
     assert ([], True, 60.0) == (watch.look(), watch.is_resting, watch.rest_s())
-    clock.advance(59 * SECOND)
+    clock.advance(CLOCK_SETTLE - SECOND)
     assert ([], True, 1.0) == (watch.look(), watch.is_resting, watch.rest_s())
     clock.advance(SECOND)
-    assert [Jump(HOUR + SECOND, at("10:00"))] == watch.look()
+    assert [Jump(CLOCK_JUMP + SECOND, at("10:00"))] == watch.look()
     assert (False, 0.0) == (watch.is_resting, watch.rest_s())
 
 

@@ -4,15 +4,19 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from scheduler.log import schema
+from scheduler.log.commit import Versions
 from scheduler.log.contract import Appended
 from scheduler.log.schema import connect
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.content import digest_of
 from scheduler.model.errors import StaleEpoch, StorageFailed
+from scheduler.model.limits import STREAMS_KEPT_MAX
 from tests.scheduler.log.seams import Gate, Seam, watched
 from tests.scheduler.log.writing import StillClock, erasing, logged, new_log, one, plainly
 
@@ -29,6 +33,19 @@ def log(log_path: Path, seam: Seam) -> Iterator[SqliteLog]:
     yield log
     seam.mend()
     log.close()
+
+
+# -- streams written lately
+
+
+def test_of_streams_written_lately_so_many_are_remembered_twice_over() -> None:
+    versions = Versions()
+    for first in range(0, 3 * STREAMS_KEPT_MAX, 1_024):
+        versions.update({f"fire/{number}": number for number in range(first, first + 1_024)})
+    known = [versions.get(f"fire/{number}") for number in range(3 * STREAMS_KEPT_MAX)]
+    forgotten = known.count(None)
+    assert STREAMS_KEPT_MAX == forgotten
+    assert list(range(forgotten, 3 * STREAMS_KEPT_MAX)) == known[forgotten:]
 
 
 # -- a failing disk
@@ -95,6 +112,18 @@ def test_what_passes_is_tried_again(log: SqliteLog, seam: Seam, code: int) -> No
     assert not log.health().ended
     seam.mend()
     assert Appended(2, 2) == log.append(one("fire/a"))
+
+
+def test_a_lock_of_another_program_is_waited_for_a_while(
+    log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "BUSY_WAIT", timedelta(milliseconds=10))
+    log = new_log(log_path)
+    with closing(sqlite3.connect(log_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not failure_of(log.submit(one("fire/a"))).in_doubt
+    assert Appended(2, 2) == log.append(one("fire/a"))
+    log.close()
 
 
 def test_a_batch_that_fails_fails_all_its_requests(log: SqliteLog, seam: Seam) -> None:

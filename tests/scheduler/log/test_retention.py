@@ -15,7 +15,14 @@ from scheduler.log.retention import ERASED_NS, Upkeep
 from scheduler.log.rows import ContentShelf
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.content import digest_of
-from scheduler.model.limits import PURGE_BYTES, PURGE_EVERY, PURGE_PAUSE, PURGE_ROWS_MAX
+from scheduler.model.limits import (
+    OUTPUT_KEPT,
+    OUTPUT_KEPT_BYTES,
+    PURGE_BYTES,
+    PURGE_EVERY,
+    PURGE_PAUSE,
+    PURGE_ROWS_MAX,
+)
 from tests.scheduler.log.seams import PATIENCE_S, Seam, watched
 from tests.scheduler.log.writing import (
     NOON_NS,
@@ -126,6 +133,15 @@ def test_no_more_goes_than_is_too_much() -> None:
     assert [6] == look(kept, shelf, 1)
     assert 3 == len(shelf.things)
     assert [] == look(kept, shelf, 1)
+
+
+def test_a_month_of_output_is_kept_and_a_gigabyte_unless_the_settings_say_otherwise() -> None:
+    kept = Upkeep[int](Retention(), NOON_NS)
+    assert NOON_NS + retention.nanoseconds(OUTPUT_KEPT) == kept.kept_until_ns(NOON_NS)
+    shelf = Bin((NOON_NS + 1, 1), (NOON_NS + 2, OUTPUT_KEPT_BYTES))
+    look(kept, shelf, NOON_NS)  # for what was erased
+    assert [1] == look(kept, shelf, NOON_NS)
+    assert {1: (NOON_NS + 2, OUTPUT_KEPT_BYTES)} == shelf.things
 
 
 # -- on disk

@@ -15,7 +15,7 @@ from scheduler.log.contract import Appended
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.content import digest_of
 from scheduler.model.errors import Unreachable, VersionConflict
-from scheduler.model.limits import CHECKPOINT_BYTES, EVENTS_PER_COMMIT_MAX
+from scheduler.model.limits import BYTES_PER_COMMIT_MAX, CHECKPOINT_BYTES, EVENTS_PER_COMMIT_MAX
 from tests.scheduler.log.seams import PATIENCE_S, Gate, Seam, watched
 from tests.scheduler.log.writing import StillClock, logged, new_log, one, request, write
 
@@ -107,7 +107,8 @@ def test_a_commit_holds_at_most_so_many_bytes_of_several_requests(
     log: SqliteLog, seam: Seam
 ) -> None:
     with Gate(seam, log):
-        contents = [bytes([part]) * 600_000 for part in range(3)]
+        size = BYTES_PER_COMMIT_MAX * 6 // 10
+        contents = [bytes([part]) * size for part in range(3)]
         futures = [log.submit(logged(f"fire/{part}", each)) for part, each in enumerate(contents)]
     assert [3, 4, 5] == [future.result().first for future in futures]
     assert 4 == seam.count("COMMIT")

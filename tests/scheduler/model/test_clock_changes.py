@@ -1,8 +1,10 @@
 """What fires on the days when the clock changes; each rule once, as Debian cron has it."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from scheduler.model.firing import count_fires, fire_times
+from scheduler.model.limits import CLOCK_JUMP_MADE_UP_MAX
 from scheduler.model.schedules import Cron
 
 WARSAW = "Europe/Warsaw"  # forward 2026-03-29 02:00 to 03:00, back 2026-10-25 03:00 to 02:00
@@ -96,6 +98,10 @@ def test_a_star_in_the_second_of_a_fixed_time_fires_its_minute_once() -> None:
 
 
 def test_a_gap_of_three_hours_is_made_up_for_and_a_lost_day_is_not() -> None:
+    casey = ZoneInfo("Antarctica/Casey")
+    before, after = (datetime(2009, 10, day, tzinfo=casey).utcoffset() for day in (17, 19))
+    assert before is not None
+    assert after == before + CLOCK_JUMP_MADE_UP_MAX
     assert ["2009-10-17T18:00"] == fires(
         cron("0 3 18 10 *", zone="Antarctica/Casey"), "2009-10-16T00:00", "2009-10-19T00:00"
     )

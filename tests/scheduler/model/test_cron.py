@@ -4,6 +4,7 @@ import pytest
 
 from scheduler.model.cron import ALIASES, matching_days, parse
 from scheduler.model.errors import BadInput
+from scheduler.model.limits import EXPRESSION_CHARS_MAX
 
 
 def days(expression: str, year: int, month: int) -> tuple[int, ...]:
@@ -228,8 +229,9 @@ def test_a_date_that_comes_once_in_28_years_fires() -> None:
 
 
 def test_an_expression_longer_than_256_characters_is_refused() -> None:
-    long = ",".join(["0"] * 130)
-    assert "at most 256" in refusal(f"{long} * * * *")
+    longest = f"0 * * * {'0' * (EXPRESSION_CHARS_MAX - 8)}"
+    assert (0,) == parse(longest).minutes
+    assert "has 257 characters; at most 256" in refusal(f"{longest}0")
 
 
 @pytest.mark.parametrize(

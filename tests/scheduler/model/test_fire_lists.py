@@ -1,6 +1,8 @@
 """What is kept ready answers as what is reckoned anew."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pytest
 
@@ -12,7 +14,7 @@ from scheduler.model.firing import (
     next_fire,
     previous_fire,
 )
-from scheduler.model.limits import FIRE_LIST_MAX
+from scheduler.model.limits import FIRE_LIST_FIRST, FIRE_LIST_MAX
 from scheduler.model.schedules import Cron
 
 
@@ -74,6 +76,26 @@ def test_windows_inside_a_kept_list_answer_as_any_other() -> None:
     assert both[:1] == fire_times(schedule, **window, limit=1)
     assert both[1:] == latest_fire_times(schedule, **window, limit=1)
     assert 2 == count_fires(schedule, **window)
+
+
+def test_a_list_begins_short_and_grows_up_to_its_bound_as_it_is_used_up() -> None:
+    lists, schedule, at = FireLists(), cron("* * * * *", zone="Asia/Tokyo"), utc("2026-06-01")
+    held = []
+    for _ in range(3 * FIRE_LIST_MAX):
+        after = at
+        at = lists.next_fire(schedule, after) or after
+        some = islice(held_after(lists, schedule, after), FIRE_LIST_MAX + 1)
+        held.append(sum(1 for _ in some))
+    assert FIRE_LIST_FIRST == held[0]
+    assert FIRE_LIST_MAX == max(held)
+
+
+def held_after(lists: FireLists, schedule: Cron, after: datetime) -> Iterator[datetime]:
+    """Yield the fires of every minute that the list at hand holds."""
+    until = after + timedelta(minutes=1)
+    while lists.within(schedule, after, until):
+        yield until
+        until += timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(("limit", "room"), [("FIRE_LISTS_MAX", 3), ("FIRES_KEPT_MAX", 12)])

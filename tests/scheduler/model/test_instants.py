@@ -16,6 +16,7 @@ from scheduler.model.instants import (
     second_before,
     second_until,
 )
+from scheduler.model.limits import SEARCH_YEARS
 
 SPLIT = timedelta(microseconds=1)
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -56,9 +57,9 @@ def test_nothing_outside_the_calendar_is_searched() -> None:
     assert CALENDAR_END == instant(LAST_SECOND)
 
 
-def test_the_search_is_bounded_by_50_years() -> None:
+def test_the_search_is_bounded_in_years() -> None:
     year = timedelta(days=365)
     first, last = search_ahead(at(0))
-    assert at(first) + 50 * year < at(last) < at(first) + 51 * year
+    assert at(first) + SEARCH_YEARS * year < at(last) < at(first) + (SEARCH_YEARS + 1) * year
     first, last = search_back(datetime(2100, 1, 1, tzinfo=UTC))
-    assert at(last) - 51 * year < at(first) < at(last) - 50 * year
+    assert at(last) - (SEARCH_YEARS + 1) * year < at(first) < at(last) - SEARCH_YEARS * year

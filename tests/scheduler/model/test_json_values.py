@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.model.errors import BadInput, Problem
 from scheduler.model.json_values import path_key, read_json, refuse_strange, shown
-from scheduler.model.limits import JSON_DEPTH_MAX
+from scheduler.model.limits import JSON_DEPTH_MAX, JSON_NUMBER_CHARS_MAX
 
 
 def refusal(raw: bytes) -> str:
@@ -33,6 +33,9 @@ def test_a_number_beyond_a_double_is_refused_where_it_stands() -> None:
 
 
 def test_a_number_of_very_many_digits_is_refused_before_it_is_reckoned() -> None:
+    most = b"1" * JSON_NUMBER_CHARS_MAX
+    assert int(most) == read_json(most)
+    assert "$: a number has 101 digits; at most 100." == refusal(most + b"1")
     assert "$: a number has 100001 digits; at most 100." == refusal(b"1" * 100_001)
 
 

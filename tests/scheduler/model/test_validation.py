@@ -1,15 +1,35 @@
 """What a definition may hold: every rule at its path, all problems at once."""
 
 import math
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from scheduler.model.content import Payload
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import DateRange, Definition, Exclude, Retry
-from scheduler.model.limits import DURATION_MAX
+from scheduler.model.limits import (
+    CATCH_UP_FIRES_MAX,
+    DEFINITION_BYTES_MAX,
+    DURATION_MAX,
+    EXCLUDED_RANGES_MAX,
+    EXPRESSIONS_MAX,
+    FAILURES_IN_ROW_MAX,
+    INPUT_BYTES_MAX,
+    LABEL_CHARS_MAX,
+    LABELS_MAX,
+    NAME_CHARS_MAX,
+    QUEUE_MAX,
+    RETRY_ATTEMPTS_MAX,
+    RETRY_FACTOR_MAX,
+    RUNS_MAX,
+    SERVICE_CHARS_MAX,
+    TEXT_CHARS_MAX,
+    YEAR_MAX,
+    YEAR_MIN,
+)
 from scheduler.model.schedules import Cron, Interval, Manual, Once, Schedule
 from scheduler.model.validation import problems_of, validate
 
@@ -31,7 +51,7 @@ def test_a_sound_definition_has_no_problem() -> None:
     ("name", "why"),
     [
         ("", "is empty."),
-        ("x" * 201, "has 201 characters; at most 200."),
+        ("x" * (NAME_CHARS_MAX + 1), "has 201 characters; at most 200."),
         ("a\0b", '"a\\u0000b" holds the character U+0000, which cannot be printed.'),
         ("a\nb", '"a\\u000ab" holds the character U+000A, which cannot be printed.'),
         ("a\x1b[31m", '"a\\u001b[31m" holds the character U+001B, which cannot be printed.'),
@@ -49,12 +69,16 @@ def test_a_name_is_printable_short_and_no_id(name: str, why: str) -> None:
     assert [f"$.name: {why}"] == told(replace(SOUND, name=name))
 
 
-@pytest.mark.parametrize("name", ["x", "x" * 200, "Zażółć gęślą", "日次レポート", "a/b c#1", "-x"])
+@pytest.mark.parametrize(
+    "name", ["x", "x" * NAME_CHARS_MAX, "Zażółć gęślą", "日次レポート", "a/b c#1", "-x"]
+)
 def test_a_name_may_be_in_any_script(name: str) -> None:
     assert [] == told(replace(SOUND, name=name))
 
 
-@pytest.mark.parametrize("service", ["", "Api", "1x", "a b", "a/b", "a\n", "x" * 129, "ż", "-a"])
+@pytest.mark.parametrize(
+    "service", ["", "Api", "1x", "a b", "a/b", "a\n", "x" * (SERVICE_CHARS_MAX + 1), "ż", "-a"]
+)
 def test_a_service_has_the_name_of_a_service(service: str) -> None:
     assert ["$.service"] == [
         line.partition(":")[0] for line in told(replace(SOUND, service=service))
@@ -89,7 +113,7 @@ def test_a_callback_without_its_kind_is_told_how_to_write_it() -> None:
     assert 'Write "job:report" or "service:report"' == problem.hint
 
 
-@pytest.mark.parametrize("service", ["a", "api.scheduler.sync", "x-1_2.y", "x" * 128])
+@pytest.mark.parametrize("service", ["a", "api.scheduler.sync", "x-1_2.y", "x" * SERVICE_CHARS_MAX])
 def test_a_service_name_is_lower_case_dotted(service: str) -> None:
     assert [] == told(replace(SOUND, service=service))
 
@@ -98,7 +122,10 @@ def test_a_service_name_is_lower_case_dotted(service: str) -> None:
     ("schedule", "line"),
     [
         (Cron(()), "$.schedule.expressions: there are 0 expressions; at least 1, at most 16."),
-        (Cron(("@daily",) * 17), "$.schedule.expressions: there are 17 expressions;"),
+        (
+            Cron(("@daily",) * (EXPRESSIONS_MAX + 1)),
+            "$.schedule.expressions: there are 17 expressions;",
+        ),
         (Cron(("@daily", "0 9 31 2 *")), '$.schedule.expressions[1]: "0 9 31 2 *" never fires'),
         (
             Cron(("0 9 * * *",), seconds=True),
@@ -119,7 +146,14 @@ def test_a_service_name_is_lower_case_dotted(service: str) -> None:
         ),
         (Interval(DURATION_MAX + DAY, NOON), "$.schedule.every: is longer than a hundred years."),
         (Interval(DAY, NOON.replace(microsecond=1)), "$.schedule.anchor: is no whole second."),
-        (Once(NOON.replace(year=1969)), "$.schedule.at: lies in the year 1969; from 1970 to 2262."),
+        (
+            Once(NOON.replace(year=YEAR_MIN - 1)),
+            "$.schedule.at: lies in the year 1969; from 1970 to 2262.",
+        ),
+        (
+            Once(NOON.replace(year=YEAR_MAX + 1)),
+            "$.schedule.at: lies in the year 2263; from 1970 to 2262.",
+        ),
         (Once(NOON.replace(tzinfo=timezone(timedelta(hours=1)))), "$.schedule.at: is not in UTC."),
         (Once(NOON.replace(tzinfo=None)), "$.schedule.at: is not in UTC."),
     ],
@@ -178,9 +212,22 @@ def test_bounds_are_inclusive(schedule: Schedule, start_at: datetime, end_at: da
     ("definition", "line"),
     [
         (replace(SOUND, max_runs=0), "$.max_runs: got 0; from 1 to 1,000,000,000."),
+        (replace(SOUND, max_runs=RUNS_MAX + 1), "$.max_runs: got 1000000001; from 1 to 1,000,000,"),
         (replace(SOUND, max_runs=10**40), "$.max_runs: got 1000000000000000000000000000000000000"),
         (replace(SOUND, catch_up_limit=0), "$.catch_up_limit: got 0; from 1 to 10,000."),
-        (replace(SOUND, catch_up_limit=10_001), "$.catch_up_limit: got 10001; from 1 to 10,000."),
+        (
+            replace(SOUND, catch_up_limit=CATCH_UP_FIRES_MAX + 1),
+            "$.catch_up_limit: got 10001; from 1 to 10,000.",
+        ),
+        (replace(SOUND, queue_limit=0), "$.queue_limit: got 0; from 1 to 1,000."),
+        (
+            replace(SOUND, queue_limit=QUEUE_MAX + 1),
+            "$.queue_limit: got 1001; from 1 to 1,000.",
+        ),
+        (
+            replace(SOUND, pause_after_failures=FAILURES_IN_ROW_MAX + 1),
+            "$.pause_after_failures: got 1001; from 1 to 1,000.",
+        ),
         (replace(SOUND, misfire_grace=-DAY), "$.misfire_grace: is no length of time."),
         (replace(SOUND, timeout=timedelta(0)), "$.timeout: is zero."),
         (replace(SOUND, timeout=-DAY), "$.timeout: is no length of time."),
@@ -191,10 +238,18 @@ def test_bounds_are_inclusive(schedule: Schedule, start_at: datetime, end_at: da
             replace(SOUND, retry=Retry(max_attempts=0)),
             "$.retry.max_attempts: got 0; from 1 to 1,000.",
         ),
+        (
+            replace(SOUND, retry=Retry(max_attempts=RETRY_ATTEMPTS_MAX + 1)),
+            "$.retry.max_attempts: got 1001; from 1 to 1,000.",
+        ),
         (replace(SOUND, retry=Retry(initial=-DAY)), "$.retry.initial: is no length of time."),
         (
             replace(SOUND, retry=Retry(factor=0.5)),
             "$.retry.factor: 0.5 is no factor from 1 to 1,000.",
+        ),
+        (
+            replace(SOUND, retry=Retry(factor=RETRY_FACTOR_MAX + 0.5)),
+            "$.retry.factor: 1000.5 is no factor from 1 to 1,000.",
         ),
         (replace(SOUND, retry=Retry(factor=math.nan)), "$.retry.factor: nan is no factor"),
         (replace(SOUND, retry=Retry(factor=math.inf)), "$.retry.factor: inf is no factor"),
@@ -207,18 +262,21 @@ def test_bounds_are_inclusive(schedule: Schedule, start_at: datetime, end_at: da
         (replace(SOUND, on_crash=""), '$.on_crash: "" is none of retry, fail, hold.'),
         (replace(SOUND, isolation="vm"), '$.isolation: "vm" is none of thread, process.'),
         (
-            replace(SOUND, labels={str(n): "" for n in range(65)}),
+            replace(SOUND, labels={str(n): "" for n in range(LABELS_MAX + 1)}),
             "$.labels: there are 65 labels; at",
         ),
         (replace(SOUND, labels={"": "x"}), '$.labels."": is no label\'s name.'),
         (replace(SOUND, labels={"a=b": "x"}), '$.labels."a=b": is no label\'s name.'),
-        (replace(SOUND, labels={"a": "x" * 201}), "$.labels.a: is longer than 200 characters."),
+        (
+            replace(SOUND, labels={"a": "x" * (LABEL_CHARS_MAX + 1)}),
+            "$.labels.a: is longer than 200 characters.",
+        ),
         (
             replace(SOUND, labels={"a": "x\n"}),
             "$.labels.a: holds a character that cannot be printed.",
         ),
         (
-            replace(SOUND, description="x" * 4_001),
+            replace(SOUND, description="x" * (TEXT_CHARS_MAX + 1)),
             "$.description: has 4,001 characters; at most 4,000.",
         ),
         (replace(SOUND, description="a\x1b[2J"), "$.description: holds a control character."),
@@ -226,11 +284,11 @@ def test_bounds_are_inclusive(schedule: Schedule, start_at: datetime, end_at: da
         (replace(SOUND, runbook="a\0"), "$.runbook: holds a NUL character."),
         (replace(SOUND, input=Payload(text="x\0")), "$.input: holds a NUL character."),
         (
-            replace(SOUND, input=Payload(text="x" * 524_289)),
+            replace(SOUND, input=Payload(text="x" * (INPUT_BYTES_MAX + 1))),
             "$.input: has 524,289 bytes; at most 524,288.",
         ),
         (
-            replace(SOUND, input=Payload(digest="x", size=524_289)),
+            replace(SOUND, input=Payload(digest="x", size=INPUT_BYTES_MAX + 1)),
             "$.input: has 524,289 bytes; at most",
         ),
     ],
@@ -242,10 +300,23 @@ def test_a_field_out_of_bounds_is_refused_alone(definition: Definition, line: st
 
 
 def test_fields_that_are_sound_alone_must_fit_in_one_event() -> None:
-    labels = {f"{number:03}{'k' * 197}": "\U0001d11e" * 200 for number in range(64)}
-    found = told(replace(SOUND, labels=labels))
-    assert 1 == len(found)
-    assert found[0].startswith("$: labels and texts make it 64,")
+    labels = {f"{number:03}{'k' * 197}": "\U0001d11e" * 200 for number in range(60)}
+    crowded = replace(SOUND, labels=labels, description="x")
+    room = DEFINITION_BYTES_MAX - len(msgspec.json.encode(crowded)) + 1
+    assert [] == told(replace(crowded, description="x" * room))
+    assert ["$: labels and texts make it 61,441 bytes large; at most 61,440."] == told(
+        replace(crowded, description="x" * (room + 1))
+    )
+
+
+def test_so_many_ranges_of_days_and_no_more_are_excluded() -> None:
+    first = date(2026, 1, 1)
+    days = [first + 2 * number * DAY for number in range(EXCLUDED_RANGES_MAX + 1)]
+    ranges = tuple(DateRange(day, day) for day in days)
+    assert [] == told(replace(SOUND, exclude=Exclude(ranges[1:], "UTC")))
+    assert ["$.exclude: there are 1,001 ranges of days; from 1 to 1,000."] == told(
+        replace(SOUND, exclude=Exclude(ranges, "UTC"))
+    )
 
 
 @pytest.mark.parametrize(("zone", "lines"), [("UTC", 1), ("Pacific/Kiritimati", 0)])

@@ -11,7 +11,9 @@ from scheduler.model.backfill_events import Stretch
 from scheduler.model.errors import BadInput, Conflict, HorologError, NotFound
 from scheduler.model.jobs import BackfillId, JobId
 from scheduler.model.limits import (
+    BACKFILL_CONCURRENCY_MAX,
     BACKFILL_OCCURRENCES_MAX,
+    BACKFILL_PER_MINUTE_MAX,
     BACKFILL_STRETCHES_MAX,
     BACKFILLS_MAX,
 )
@@ -113,7 +115,16 @@ def test_asked_twice_under_one_id_it_is_one() -> None:
         (backfill("08:31", "08:34"), BadInput, "has no fire time in this window"),
         (backfill("08:30", "09:30", concurrency=0), BadInput, r"\$\.concurrency.*got 0"),
         (backfill("08:30", "09:30", per_minute=0), BadInput, r"\$\.per_minute.*got 0"),
-        (backfill("08:30", "09:30", concurrency=1_001), BadInput, "from 1 to 1,000"),
+        (
+            backfill("08:30", "09:30", concurrency=BACKFILL_CONCURRENCY_MAX + 1),
+            BadInput,
+            r"\$\.concurrency.*from 1 to 1,000",
+        ),
+        (
+            backfill("08:30", "09:30", per_minute=BACKFILL_PER_MINUTE_MAX + 1),
+            BadInput,
+            r"\$\.per_minute.*from 1 to 60,000",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(

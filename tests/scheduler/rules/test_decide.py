@@ -4,7 +4,13 @@ from scheduler.log.codec import Codec
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.jobs import RunId
-from scheduler.model.limits import EVENT_BYTES_MAX
+from scheduler.model.limits import (
+    CONNECTIONS_PER_EVENT_MAX,
+    EVENT_BYTES_MAX,
+    FAILURE_CHARS_MAX,
+    FAILURES_PER_EVENT_MAX,
+    SERVICES_PER_EVENT_MAX,
+)
 from scheduler.model.streams import SYSTEM
 from scheduler.rules.decide import decide
 from scheduler.rules.facts import Fact
@@ -91,6 +97,9 @@ def test_more_than_an_event_holds_is_counted() -> None:
     assert isinstance(noted.event, e.ServicesLoaded)
     assert isinstance(settings.event, e.SettingsLoaded)
     assert (5_000, 5_000, 1_000) == (noted.event.count, noted.event.failed, settings.event.count)
+    assert SERVICES_PER_EVENT_MAX == len(noted.event.services)
+    assert ("é" * FAILURE_CHARS_MAX,) * FAILURES_PER_EVENT_MAX == noted.event.failures
+    assert CONNECTIONS_PER_EVENT_MAX == len(settings.event.connections)
 
 
 # -- a run that is carried out alone

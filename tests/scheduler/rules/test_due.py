@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.jobs import JobId
@@ -258,6 +260,13 @@ def test_each_of_many_jobs_due_at_one_instant_is_decided_once() -> None:
     story.when(DECIDE, now="10:05")
     planned_for = [fact.event.job for fact in story.facts if isinstance(fact.event, e.RunPlanned)]
     assert sorted(jobs) == sorted(planned_for)
+
+
+def test_no_more_jobs_are_decided_at_once_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.rules.due.DUE_JOBS_PER_APPEND", 3)
+    jobs = [JobId(f"job-{number}") for number in range(7)]
+    story = given(*(registered(EVERY_5, name=job, job=job, at="10:00") for job in jobs))
+    assert 3 == len(decide(story.timetable, DECIDE, at("10:05")))
 
 
 def test_a_job_with_a_flood_does_not_keep_the_others_waiting_for_ever() -> None:

@@ -2,7 +2,7 @@
 
 from scheduler.model import commands as c
 from scheduler.model.jobs import JobId
-from scheduler.model.limits import LIVE_STARTS_PAST_MAX
+from scheduler.model.limits import KEY_LIMIT_DEFAULT, LIVE_STARTS_PAST_MAX
 from scheduler.rules.facts import Fact
 from tests.backfill_facts import filled, requested
 from tests.facts import (
@@ -121,6 +121,12 @@ def test_of_one_key_one_runs_at_a_time_over_all_jobs_that_bear_it() -> None:
     story.when(tick(9), now="10:06").then()
     story.when(outcome("10:05"), now="10:06")
     story.when(tick(9), now="10:06").then(attempt_started("10:06", job=OTHER))
+
+
+def test_of_a_key_that_the_settings_do_not_name_so_many_run() -> None:
+    story = given(KEYED, *map(planned, fires(5, 10, 15)))
+    story.when(tick(9), now="10:15")
+    assert KEY_LIMIT_DEFAULT == len(starts(story))
 
 
 def test_the_settings_say_how_many_of_a_key_run() -> None:

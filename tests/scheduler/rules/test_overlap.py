@@ -34,9 +34,10 @@ NOW = c.TriggerJob(job=JOB, run=RunId("call-1"))
 
 
 def test_under_skip_a_fire_during_an_open_run_is_skipped() -> None:
-    given(registered(EVERY_5, at="10:00"), planned("10:05"), attempt_started("10:05")).when(
-        DECIDE, now="10:10"
-    ).then(skipped("10:10", reason="overlap"))
+    story = given(
+        registered(EVERY_5, at="10:00", overlap="skip"), planned("10:05"), attempt_started("10:05")
+    )
+    story.when(DECIDE, now="10:10").then(skipped("10:10", reason="overlap"))
 
 
 def test_under_allow_a_fire_starts_beside_an_open_run() -> None:

@@ -8,15 +8,13 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.content import Payload, digest_of
 from scheduler.model.invocations import Output
-from scheduler.model.jobs import OnCrash, Retry, run_id
+from scheduler.model.jobs import OnCrash, Retry
+from scheduler.model.limits import CRASHES_MAX
 from scheduler.rules.facts import Fact
 from scheduler.rules.run_state import RunState
-from scheduler.rules.runs import retry_delay
 from tests.facts import (
-    JOB,
     Kind,
     abandoned_attempt,
-    at,
     attempt_failed,
     attempt_started,
     cancel_requested,
@@ -182,34 +180,6 @@ def test_a_fatal_error_is_not_tried_again() -> None:
     )
 
 
-def test_a_retry_is_delayed_by_the_policy() -> None:
-    retry = Retry(max_attempts=2, initial=timedelta(minutes=1), max_delay=timedelta(hours=1))
-    delay = retry_delay(retry, run("10:05"), 1)
-    running(retry=retry).when(outcome("10:05", "error"), now="10:06").then(
-        attempt_failed("10:05", retry=at("10:06") + delay)
-    )
-
-
-def test_delays_are_fully_jittered_and_follow_from_the_run() -> None:
-    retry = Retry(max_attempts=2, initial=timedelta(seconds=10), factor=2.0)
-    runs = [run_id(JOB, at("10:00") + timedelta(minutes=minute)) for minute in range(200)]
-    delays = [retry_delay(retry, one, 1).total_seconds() for one in runs]
-    assert delays == [retry_delay(retry, one, 1).total_seconds() for one in runs]
-    assert 0 <= min(delays) < 1
-    assert 9 < max(delays) <= 10
-    assert 4 < sum(delays) / len(delays) < 6
-
-
-def test_delays_grow_by_the_factor_up_to_the_longest() -> None:
-    retry = Retry(initial=timedelta(seconds=10), factor=2.0, max_delay=timedelta(seconds=35))
-    runs = [run_id(JOB, at("10:00") + timedelta(minutes=minute)) for minute in range(200)]
-    longest = [
-        max(retry_delay(retry, one, failures).total_seconds() for one in runs)
-        for failures in (1, 2, 3, 1_000)
-    ]
-    assert [10, 20, 35, 35] == [round(seconds) for seconds in longest]
-
-
 # -- time-outs on a thread, which cannot be stopped
 
 
@@ -276,7 +246,8 @@ def settle(*, alive: bool = False) -> c.SettleRun:
 
 
 def test_after_a_crash_the_run_is_tried_again_at_once() -> None:
-    story = running().when(settle(), now="10:06").then(interrupted("10:05", retry="10:06"))
+    story = running(on_crash="retry")
+    story.when(settle(), now="10:06").then(interrupted("10:05", retry="10:06"))
     story.when(c.Tick(slots=1, epoch=2), now="10:06").then(
         attempt_started("10:05", attempt=2, epoch=2)
     )
@@ -301,11 +272,11 @@ def test_a_run_whose_child_still_lives_is_held_whatever_its_policy_says() -> Non
 
 def test_the_third_attempt_lost_to_a_crash_ends_the_run_as_a_crash_loop() -> None:
     story = running()
-    for attempt in (1, 2):
+    for attempt in range(1, CRASHES_MAX):
         story.when(settle(), now="10:06").then(interrupted("10:05", attempt=attempt, retry="10:06"))
         story.when(START, now="10:06")
     story.when(settle(), now="10:06").then(
-        interrupted("10:05", attempt=3), run_failed("10:05", "crash-loop")
+        interrupted("10:05", attempt=CRASHES_MAX), run_failed("10:05", "crash-loop")
     )
 
 

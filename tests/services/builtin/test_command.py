@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from scheduler.model.limits import LINE_BYTES_MAX
 from services.builtin.command import CommandFailed
 from services.outcomes import Fatal
 from services.permissions import Permissions
@@ -122,12 +123,13 @@ def test_both_outputs_are_kept_with_the_run() -> None:
 
 
 def test_a_line_beyond_the_limit_is_kept_in_pieces_and_is_no_result() -> None:
-    script = f"{PYTHON} -c \"print('begin' + '1' * 200_000); print('after')\""
+    long = f"'1' * {3 * LINE_BYTES_MAX}"
+    script = f"{PYTHON} -c \"print('begin' + {long}); print('after')\""
     text = kept(script)
     assert "out: begin1" in text
     assert "out: …" in text
     assert "out: after" in text
-    assert shell(f"{PYTHON} -c \"print('1' * 200_000)\"") is None
+    assert shell(f'{PYTHON} -c "print({long})"') is None
 
 
 def test_much_output_on_both_sides_does_not_block() -> None:

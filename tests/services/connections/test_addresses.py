@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 
 from scheduler.model.errors import BadInput
+from scheduler.model.limits import CONNECTION_TIMEOUT_MAX
 from services.connections import addresses as a
 
 Reader = Callable[[object, str], object]
@@ -59,7 +60,11 @@ def test_an_address_of_redis_stands_for_single_settings(
         (a.file, "file:ca.pem", "is the path of a file, without file: before it."),
         (a.timeout, 30, "30 has no unit."),
         (a.timeout, "0s", "must be more than 0 and at most 1d."),
-        (a.timeout, "25h", "must be more than 0 and at most 1d."),
+        (
+            a.timeout,
+            f"{CONNECTION_TIMEOUT_MAX.total_seconds() + 1:.0f}s",
+            "must be more than 0 and at most 1d.",
+        ),
         (a.host, "user:hunter2@h", "is no name or address of a host."),
         (a.host, "http://h", "is no name or address of a host."),
         (a.host, "h/x", "is no name or address of a host."),

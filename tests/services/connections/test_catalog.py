@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.model.errors import BadInput
+from scheduler.model.limits import KNOWN_SHOWN_MAX
 from services.connections.blocking import Blocking
 from services.connections.catalog import Connections
 from services.connections.errors import UnknownConnection
@@ -144,7 +145,7 @@ def test_another_kind_is_told_with_how_to_write_it(known: Connections) -> None:
 
 
 def test_many_names_are_not_all_told() -> None:
-    many = {f"n{number}": {"kind": "redis", "host": "h"} for number in range(20)}
+    many = {f"n{number}": {"kind": "redis", "host": "h"} for number in range(KNOWN_SHOWN_MAX + 12)}
     with pytest.raises(UnknownConnection, match=r"n7 and 12 more\)"):
         Connections.from_settings(many, Path()).client("other")
 

@@ -4,6 +4,12 @@ from datetime import timedelta
 import pytest
 
 from scheduler.model.errors import BadInput
+from scheduler.model.limits import (
+    CONNECTION_TIMEOUT_DEFAULT,
+    CONNECTIONS_NAMED_MAX,
+    HEADERS_SET_MAX,
+    NAME_CHARS_MAX,
+)
 from services.connections.kinds import (
     Basic,
     Bearer,
@@ -125,8 +131,7 @@ def test_the_least_that_can_be_said() -> None:
     d = { kind = "sql", url = "sqlite:///orders.db" }
     """
     rest, redis, smtp, sql = read_connections(tomllib.loads(text))
-    half_a_minute = timedelta(seconds=30)
-    assert {half_a_minute} == {one.timeout for one in (rest, redis, smtp, sql)}
+    assert {CONNECTION_TIMEOUT_DEFAULT} == {one.timeout for one in (rest, redis, smtp, sql)}
     assert RedisConnection(name="b", host="localhost", port=6379) == redis
     assert SmtpConnection(name="c", host="localhost", port=587, security="starttls") == smtp
     assert SqlConnection(name="d", url="sqlite:///orders.db") == sql
@@ -252,7 +257,7 @@ def test_a_wrong_setting_is_told_alone_and_no_secret_is_repeated(table: str, tol
     assert "hunter2" not in found
 
 
-@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\0b", "x" * 201])
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\0b", "x" * (NAME_CHARS_MAX + 1)])
 def test_a_name_must_be_printable_and_not_too_long(name: str) -> None:
     with pytest.raises(BadInput):
         read_connections({name: {"kind": "redis", "host": "h"}})
@@ -267,9 +272,11 @@ def test_what_is_no_table_is_told_as_such() -> None:
 
 
 def test_too_many_are_refused() -> None:
-    many = {f"n{number}": {"kind": "redis", "host": "h"} for number in range(1_001)}
+    many = {
+        f"n{number}": {"kind": "redis", "host": "h"} for number in range(CONNECTIONS_NAMED_MAX + 1)
+    }
     with pytest.raises(BadInput, match=r"has 1,001 entries; at most 1,000"):
         read_connections(many)
-    many_headers = {f"X-{number}": "" for number in range(101)}
+    many_headers = {f"X-{number}": "" for number in range(HEADERS_SET_MAX + 1)}
     with pytest.raises(BadInput, match=r"headers: has 101 entries; at most 100"):
         read_connections({"x": {"kind": "rest", "url": "http://h", "headers": many_headers}})

@@ -10,6 +10,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from scheduler.model.errors import BadInput
+from scheduler.model.limits import SHARED_CLIENT_MAX
 from services.connections.errors import ConnectionFailed
 from services.connections.redis import Redis
 from tests.servers import CERTIFICATE, HERE, PATIENCE_S, RedisServer, deaf, free_port, tls_before
@@ -182,12 +183,12 @@ def test_a_certificate_of_the_users_own_is_trusted_when_it_is_named(
 
 
 def test_more_commands_than_connections_wait_their_turn(redis_server: RedisServer) -> None:
-    async def use(client: Redis) -> object:
+    async def use(client: Redis) -> tuple[object, int]:
         await client.delete("many")
-        await asyncio.gather(*(client.incr("many") for _ in range(200)))
-        return await client.get("many")
+        await asyncio.gather(*(client.incr("many") for _ in range(3 * SHARED_CLIENT_MAX)))
+        return await client.get("many"), (await client.info("clients"))["connected_clients"]
 
-    assert "200" == redis(redis_server.port, use)
+    assert (str(3 * SHARED_CLIENT_MAX), SHARED_CLIENT_MAX) == redis(redis_server.port, use)
 
 
 # -- ping

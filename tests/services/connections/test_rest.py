@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from scheduler.model.limits import ANSWER_BODY_BYTES_MAX
+from scheduler.model.limits import ANSWER_BODY_BYTES_MAX, BODY_SHOWN_CHARS
 from services.connections.errors import ConnectionFailed, StatusRefused
 from services.connections.idempotency import idempotent
 from services.connections.rest import Rest
@@ -117,7 +117,7 @@ def test_400_and_above_is_an_error_with_status_and_the_beginning_of_the_body(
         rest(f"{web.url}/data?a=1", lambda client: client.get_text())
     assert status == caught.value.status
     assert caught.value.body.startswith("no such thing ?[31mxxx")
-    assert 300 == len(caught.value.body)
+    assert BODY_SHOWN_CHARS == len(caught.value.body)
     assert str(caught.value).startswith(f'rest "{NAME}" (GET {web.url}/data): {status}')
     assert 1 == len(web.asked)
 
@@ -168,6 +168,15 @@ def test_a_server_that_never_says_a_word_is_not_waited_for_longer() -> None:
         assert told.endswith("no answer within 200ms")
         told = refused(f"https://{HERE}:{port}", lambda client: client.get(), timeout=SHORT)
         assert told.endswith("no answer within 200ms")
+
+
+def test_a_connection_is_not_waited_for_as_long_as_an_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.connections.rest.CONNECT_WAIT", timedelta(milliseconds=200))
+    with deaf() as port:
+        told = refused(f"https://{HERE}:{port}", lambda client: client.get())
+    assert told.endswith("no answer within 200ms")
 
 
 def test_an_answer_that_is_too_large_is_an_error(web: Web) -> None:

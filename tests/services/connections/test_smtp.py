@@ -3,6 +3,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,10 +111,13 @@ def test_a_mail_that_is_too_much_for_the_timeout_leaves_the_same_doubt() -> None
         )
 
 
-def test_a_server_that_does_not_say_goodbye_has_taken_the_mail() -> None:
+def test_a_server_that_does_not_say_goodbye_has_taken_the_mail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.connections.smtp.CLOSE_WAIT", timedelta(milliseconds=50))
     answers = [b"220 hi\r\n", b"250 hi\r\n", *[b"250 ok\r\n"] * 3, b"354 go\r\n", b"250 ok\r\n"]
     with speaking(*answers) as port:
-        smtp(port, send, timeout="300ms")
+        smtp(port, send)
 
 
 def test_a_port_on_which_nothing_listens_is_told_as_such() -> None:

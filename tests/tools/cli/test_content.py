@@ -150,6 +150,16 @@ def test_a_content_is_shown_with_the_events_that_name_it(orders: Desk) -> None:
     assert ["  | one", "  | two"] == lines[-2:]
 
 
+def test_of_very_many_events_that_name_a_content_the_first_are_shown_and_all_counted(
+    orders: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.cli.content.NAMING_SHOWN_MAX", 1)
+    ran(orders)
+    ran(orders)
+    printed = orders.done("content", "show", digest_of(LINES.encode()), "--json").json
+    assert (2, 1) == (printed["named"], len(printed["named_by"]))
+
+
 def test_an_erased_content_is_shown_with_who_erased_it(orders: Desk) -> None:
     ran(orders)
     digest = digest_of(LINES.encode())

@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduler.model.limits import EXPRESSIONS_MAX, SHOWN_FIRES_MAX
 from tests.tools.cli.desk import Desk
 
 
@@ -100,9 +101,15 @@ def test_a_wrong_expression_among_several_is_named_by_its_place(bare_desk: Desk)
 
 
 def test_more_expressions_than_a_schedule_holds_are_refused(bare_desk: Desk) -> None:
-    printed = bare_desk("explain", "cron", *["@daily"] * 17, "--json")
+    printed = bare_desk("explain", "cron", *["@daily"] * (EXPRESSIONS_MAX + 1), "--json")
     assert 2 == printed.code
     assert "$.schedule.expressions" == printed.error["path"]
+
+
+def test_a_preview_has_an_end(bare_desk: Desk) -> None:
+    printed = bare_desk("explain", "cron", "@daily", "-n", str(SHOWN_FIRES_MAX + 1))
+    assert 2 == printed.code
+    assert "10000" in printed.err
 
 
 def test_seconds_stand_first_when_asked_for(bare_desk: Desk) -> None:

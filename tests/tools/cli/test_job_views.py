@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from scheduler.model.limits import SHOWN_ROWS_MAX
 from tests.tools.cli.desk import Desk
 
 
@@ -59,6 +60,13 @@ def test_removed_jobs_are_listed_only_when_asked_for(three: Desk) -> None:
     assert ["b", "c"] == names(three)
     assert ["a"] == names(three, "--status", "removed")
     assert ["a", "b", "c"] == names(three, "--status", "any")
+
+
+@pytest.mark.parametrize("words", [("job", "list"), ("run", "list"), ("next",), ("missed",)])
+def test_a_list_has_an_end(three: Desk, words: tuple[str, ...]) -> None:
+    printed = three(*words, "--limit", str(SHOWN_ROWS_MAX + 1))
+    assert 2 == printed.code
+    assert "1000000" in printed.err
 
 
 def test_a_wrong_status_is_refused(three: Desk) -> None:

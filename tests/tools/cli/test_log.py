@@ -4,7 +4,13 @@ import sqlite3
 
 import pytest
 
+from scheduler.log.contract import Recorded
+from scheduler.log.memory import MemoryLog
+from scheduler.model.jobs import JobId
+from scheduler.model.limits import PAGE_EVENTS_MAX, SHOWN_EVENTS_MAX
+from tests.scheduler.log.writing import request, write
 from tests.tools.cli.desk import Desk
+from tools.cli.log import wanted
 
 
 @pytest.fixture
@@ -51,6 +57,44 @@ def test_the_events_of_a_job_are_those_of_its_runs_too(orders: Desk) -> None:
     assert ["job-defined", "run-planned", "attempt-started", "run-succeeded"] == types(
         orders, "--job", "other"
     )
+
+
+class Counted(MemoryLog):
+    """A log that counts how often the first event of a stream is looked up."""
+
+    looks = 0
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        stream: str | None = None,
+        limit: int = PAGE_EVENTS_MAX,
+    ) -> list[Recorded]:
+        self.looks += limit == 1
+        return super().read(after=after, until=until, stream=stream, limit=limit)
+
+
+@pytest.mark.parametrize(("room", "looks"), [(2, 2), (1, 4)])
+def test_of_so_many_calls_it_is_remembered_whose_they_are(
+    room: int, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.cli.log.STREAMS_KNOWN_MAX", room)
+    log = Counted(lambda: 0)
+    for version in (0, 1):
+        log.append(request(write("call/a", version), write("call/b", version)))
+    assert [] == list(
+        wanted(log, after=0, until=None, stream=None, job=JobId("no-one's"), types=())
+    )
+    assert looks == log.looks
+
+
+@pytest.mark.parametrize("words", [("list", "--limit"), ("tail", "-n")])
+def test_a_list_has_an_end(orders: Desk, words: tuple[str, ...]) -> None:
+    printed = orders("log", *words, str(SHOWN_EVENTS_MAX + 1))
+    assert 2 == printed.code
+    assert "1000000" in printed.err
 
 
 def test_a_type_that_is_none_is_refused_with_the_one_meant(orders: Desk) -> None:

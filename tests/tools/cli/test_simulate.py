@@ -1,9 +1,11 @@
 """What `simulate` takes, prints and refuses; it writes nothing."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from scheduler.model.limits import OUTAGES_MAX, SIMULATED_FIRES_MAX
 from tests.tools.cli.desk import Desk
 
 JOBS = """
@@ -134,6 +136,28 @@ def test_what_is_wrong_is_refused_in_words(
     printed = bare_desk("simulate", "--job", file, "--from", "2026-03-02T12:00Z", *words)
     assert 2 == printed.code
     assert told in printed.err
+
+
+def test_so_many_fire_times_are_simulated_and_no_more(
+    bare_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.cli.simulate.simulated", lambda _: pytest.fail("it would take long"))
+    job = OFTEN.replace('cron = "*/5 * * * *", timezone = "UTC"', 'every = "1s"')
+    until = datetime(2026, 3, 2, 12, tzinfo=UTC) + timedelta(seconds=SIMULATED_FIRES_MAX + 1)
+    printed = bare_desk(
+        *("simulate", "--job", with_job(bare_desk, job), "--from", "2026-03-02T12:00Z"),
+        *("--created", "2026-03-02T12:00Z", "--until", f"{until:%Y-%m-%dT%H:%M:%SZ}"),
+    )
+    assert 2 == printed.code
+    assert "would be 2,000,001 fire times; at most 2,000,000 at a time" in printed.err
+
+
+def test_so_many_outages_are_taken_and_no_more(bare_desk: Desk) -> None:
+    file = with_job(bare_desk, OFTEN)
+    down = ("--down", "2026-03-02T12:00Z..2026-03-02T12:01Z")
+    printed = bare_desk("simulate", "--job", file, *WINDOW, *down * (OUTAGES_MAX + 1))
+    assert 2 == printed.code
+    assert "--down: at most 1,000 outages" in printed.err
 
 
 def test_a_job_that_is_not_there_is_not_found(desk: Desk) -> None:

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from scheduler.log.memory import MemoryLog
 from scheduler.model import events as e
 from scheduler.model.jobs import JobId, RunId
+from scheduler.model.limits import DEMO_FIRES_MAX
 from scheduler.model.schedules import Interval
 from tests.facts import JOB, at, defined
 from tools.demo.chronicle import Chronicle, Job, Run
-from tools.demo.summary import Fires, fires_of
+from tools.demo.summary import Fires, due_fires, fires_of
 
 EVERY = timedelta(minutes=5)
 
@@ -44,6 +45,12 @@ def test_a_fire_that_is_neither_a_run_nor_a_skip_is_undecided() -> None:
 def test_a_fire_with_two_runs_or_a_run_and_a_skip_is_seen() -> None:
     assert 1 == fires_of(chronicle("10:05", "10:05"), at("10:05")).doubly
     assert 1 == fires_of(chronicle("10:05", skips=("10:05",)), at("10:05")).doubly
+
+
+def test_no_more_fires_are_reckoned_than_a_demo_can_have() -> None:
+    known = chronicle()
+    job = known.jobs[JobId(JOB)]
+    assert DEMO_FIRES_MAX == len(due_fires(job, [], job.cursor + 2 * DEMO_FIRES_MAX * EVERY))
 
 
 def test_a_run_of_what_is_no_fire_is_seen() -> None:

@@ -1,13 +1,17 @@
 """`/api/v1` as somebody sees it who has no client of ours: strict, plain, and telling."""
 
 import os
+from concurrent.futures import Future
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from scheduler.model.limits import BODY_BYTES_MAX
+from scheduler.model.errors import Unreachable
+from scheduler.model.limits import BATCH_WISHES_MAX, BODY_BYTES_MAX, KEY_CHARS_MAX
 from tests.tools.web.conftest import Send
 from tools.serving import Served
+from tools.web.api import ended
 
 JOBS = "/api/v1/jobs"
 PROBLEM = "application/problem+json"
@@ -232,7 +236,16 @@ def test_a_body_that_is_too_large_is_read_no_further(refuse: Send) -> None:
     assert (413, 2) == (answer.status, answer.value["exit_code"])
 
 
-@pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])
+def test_an_executor_that_does_not_answer_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tools.web.api.DECISION_PATIENCE", timedelta(milliseconds=1))
+    told = ended(Future())
+    assert isinstance(told, Unreachable)
+    assert "whether this was stored is in doubt" in str(told)
+
+
+@pytest.mark.parametrize("key", ["", "x" * (KEY_CHARS_MAX + 1), "a\tb"])
 def test_a_wrong_key_is_refused(refuse: Send, key: str) -> None:
     answer = refuse("POST", JOBS, {"definition": MANUAL}, {"Idempotency-Key": key})
     assert (400, 2) == (answer.status, answer.value["exit_code"])
@@ -244,7 +257,10 @@ def test_a_wrong_key_is_refused(refuse: Send, key: str) -> None:
         (None, "$: is no batch."),
         ({"wishes": 5}, "$: is no batch."),
         ({"wishes": [], "more": 1}, "$: is no batch."),
-        ({"wishes": [{}] * 501}, "$.wishes: there are 501; at most 500 at a time."),
+        (
+            {"wishes": [{}] * (BATCH_WISHES_MAX + 1)},
+            "$.wishes: there are 501; at most 500 at a time.",
+        ),
     ],
 )
 def test_a_wrong_batch_is_refused_whole(refuse: Send, body: object, told: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scheduler.model.limits import PAGE_ROWS_MAX
 from tests.tools.making import defining, triggering
 from tests.tools.web.conftest import Send
 from tools.client import Client
@@ -51,6 +52,13 @@ def test_a_list_that_fills_its_last_page_ends_with_an_empty_one(
     assert [5, 0] == [len(page) for page in pages(send, f"{JOBS}?limit=5", "jobs")]
 
 
+def test_a_page_is_so_long_unless_it_is_said(
+    send: Send, filled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.web.lists.PAGE_ROWS_DEFAULT", 3)
+    assert [3, 2] == [len(page) for page in pages(send, f"{JOBS}?", "jobs")]
+
+
 def test_jobs_are_chosen(send: Send, filled: list[str]) -> None:
     send("POST", f"{JOBS}/job-b/pause")
     value: Any = send("GET", f"{JOBS}?status=paused").value
@@ -90,7 +98,7 @@ def cursor(text: str) -> str:
         f"jobs?after={cursor('5')}",
         f"jobs?after={cursor('[1,2]')}",
         f"runs?after={cursor('[]')}",
-        "jobs?limit=1001",
+        f"jobs?limit={PAGE_ROWS_MAX + 1}",
         "jobs?limit=-1",
         "jobs?limit=%D9%A3",  # a digit of another script
         "jobs?limit=" + "9" * 5_000,

@@ -3,11 +3,13 @@
 import os
 import socket
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from scheduler.model.errors import BadInput, Conflict
+from scheduler.model.limits import SOCKET_BACKLOG
 from tests.tools.web.conftest import Send
 from tools.web.peer import bind
 
@@ -45,6 +47,18 @@ def test_what_a_dead_owner_left_is_replaced(tmp_path: Path) -> None:
 def test_a_place_where_no_socket_can_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="cannot be bound"):
         bind(tmp_path / "no-folder" / "s", mode=0o600, group=None)
+
+
+def test_so_many_connections_wait_to_be_taken_and_the_next_is_refused(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(bind(tmp_path / "s", mode=0o600, group=None))
+        for _ in range(SOCKET_BACKLOG + 1):  # the queue is full when it holds more than it may
+            waiting = stack.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            waiting.connect(str(tmp_path / "s"))
+        late = stack.enter_context(socket.socket(socket.AF_UNIX))
+        late.setblocking(False)
+        assert 0 != late.connect_ex(str(tmp_path / "s"))
 
 
 def test_the_umask_is_as_before(tmp_path: Path) -> None:
