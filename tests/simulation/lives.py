@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from scheduler.model import commands as c
 from scheduler.model.jobs import (
+    BackfillId,
     CatchUp,
     DateRange,
     Definition,
@@ -86,6 +87,8 @@ Act = Literal[
     "resolve",
     "skip-next",
     "restore-next",
+    "backfill",
+    "replay",
 ]
 ACTS: tuple[Act, ...] = (
     *("kill",) * 5,
@@ -109,6 +112,8 @@ ACTS: tuple[Act, ...] = (
     *("resolve",) * 3,
     *("skip-next",) * 3,
     "restore-next",
+    *("backfill",) * 4,
+    *("replay",) * 2,
 )
 
 
@@ -196,7 +201,7 @@ class Life:
                 self._ask(c.PauseSystem(until=until, missed=missed))
             case "resume-all":
                 self._ask(c.ResumeSystem(missed=chance.one_of(MISSED)))
-            case "cancel" | "retry" | "resolve":
+            case "cancel" | "retry" | "resolve" | "replay":
                 self._act_on_a_run(act)
             case _:
                 self._act_on_a_job(act)
@@ -217,6 +222,8 @@ class Life:
             case "pause":
                 until, missed = self._pause_end()
                 self._ask(c.PauseJob(job=key, until=until, missed=missed))
+            case "backfill":
+                self._backfill(key)
             case "skip-next":
                 self._ask(c.SkipNextFire(job=key))
             case "restore-next":
@@ -227,6 +234,20 @@ class Life:
                 self._ask(c.RemoveJob(job=key))
             case _:
                 self._trigger(key)
+
+    def _backfill(self, key: JobId) -> None:
+        """Ask for what is missing, or failed, of the last hours."""
+        until = min(self.world.model.jobs[key].cursor, self.world.clock.now())
+        wish = c.RequestBackfill(
+            backfill=BackfillId(self.world.clock.new_id()),
+            job=key,
+            after=until - timedelta(hours=self._chance.one_of((1, 3, 9))),
+            until=until,
+            only=self._chance.one_of(("missing", "missing", "failed", "all")),
+            order=self._chance.one_of(("oldest", "newest")),
+            concurrency=self._chance.one_of((1, 3)),
+        )
+        self._ask(wish)
 
     def _pause_end(self) -> tuple[datetime | None, Missed]:
         """Return when a pause is to end by itself, if it is, and what becomes of its fires."""
@@ -247,9 +268,11 @@ class Life:
 
     def _act_on_a_run(self, act: Act) -> None:
         runs = self.world.model.runs
-        status = {"cancel": ("running", "waiting", "held", "retrying", "abandoned")}.get(
-            act, ("held",) if act == "resolve" else ("failed", "expired", "cancelled")
-        )
+        status: tuple[str, ...] = {
+            "cancel": ("running", "waiting", "held", "retrying", "abandoned"),
+            "resolve": ("held",),
+            "replay": ("succeeded", "failed"),
+        }.get(act, ("failed", "expired", "cancelled"))
         fit = [run for run in runs.values() if run.status in status]
         if not fit:
             return
@@ -259,6 +282,8 @@ class Life:
             wish = c.CancelRun(run=run.id)
         elif act == "retry":
             wish = c.RetryRun(run=run.id)
+        elif act == "replay":
+            wish = c.ReplayRun(run=run.id)
         else:
             wish = c.ResolveRun(run=run.id, verdict=self._chance.one_of(VERDICTS))
         job = self.world.model.job_of[run.id]

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from scheduler.log.contract import Recorded
 from scheduler.model import events as e
-from scheduler.model.jobs import Definition, JobId, Missed, RunId
+from scheduler.model.jobs import BackfillId, Definition, JobId, Missed, RunId
 from scheduler.model.schedules import Manual
 from tests.simulation.model_jobs import RAN, End, Job
 from tests.simulation.model_runs import Attempt, Run, Told, expect
@@ -29,6 +29,7 @@ class Model:
         self.runs: dict[RunId, Run] = {}
         self.live: dict[RunId, Run] = {}  # those that are open
         self.job_of: dict[RunId, JobId] = {}
+        self.backfills: dict[BackfillId, e.BackfillRequested] = {}
         self.callbacks: set[RunId] = set()  # owed: runs whose end calls something
         self.resumed: End | None = None
         self.pause_end: End | None = None
@@ -80,9 +81,8 @@ class Model:
         self._judge_data_window(job, event, at)
         if self._policy(event.job, rest).overlap == "cancel" and not event.in_line:
             beside = [run for run in job.open.values() if not run.is_cancelled]
-            expect(
-                not beside or any(run.is_in_line for run in beside), f"{at} runs beside {beside}"
-            )
+            is_line = any(run.is_in_line for run in job.open.values())  # it waits behind those
+            expect(is_line or not beside, f"{at} runs beside {[one.id for one in beside]}")
         self._open(event)
         job.fates[at] = fate
         job.skipping -= {one for one in job.skipping if one <= at}
@@ -156,8 +156,12 @@ class Model:
         run = Run(event, self.jobs[key].definition if key else named)
         self.runs[run.id] = self.live[run.id] = run
         self.job_of[run.id] = key
-        if key:
+        if key and run.is_live:
             self.jobs[key].open[run.id] = run
+        if isinstance(event, e.RunPlanned) and event.of is not None:
+            expect(not self.runs[event.of].is_open, f"{event.run} repeats one that has not ended")
+        if isinstance(event, e.RunPlanned) and event.fire_time is not None:
+            self.jobs[key].carried_out.add(event.fire_time)
         if event.parent is not None:
             expect(event.parent in self.callbacks, f"{event.run} was called by nothing")
             self.callbacks.discard(event.parent)
@@ -178,14 +182,14 @@ class Model:
             self.live.pop(run.id, None)
         if job is not None and not run.is_open:
             job.open.pop(run.id, None)
-        elif job is not None and not was_open:
+        elif job is not None and not was_open and run.is_live:
             overlap = job.definition.overlap
             is_free = job.refusal(job.definition) is None and (overlap != "cancel" or not job.open)
             expect(is_free or job.is_removed, f"{run.id} is tried again beside another")
             job.open[run.id] = run
-        if job is not None and not run.is_open:
+        if job is not None and run.is_live and not run.is_open:
             self._count(job, run, event)
-        if run.ends is not None:
+        if run.ends is not None and run.cause != "backfill":
             policy = run.definition
             if policy.on_success if run.ends == "succeeded" else policy.on_failure:
                 self.callbacks.add(run.id)
@@ -212,7 +216,8 @@ class Model:
         return alike < self.key_limits.get(key, 1)
 
     def _has_turn(self, run: Run, job: Job | None) -> bool:
-        if job is None or job.definition.overlap == "allow" or run.attempt > 0:
+        is_beside = job is None or not run.is_live or run.attempt > 0
+        if job is None or is_beside or job.definition.overlap == "allow":
             return True
         return next(iter(job.open)) == run.id
 
@@ -247,6 +252,11 @@ class Model:
                 has_more = self.jobs[key].has_more(without_run=True)
                 expect(not has_more, f"{key} ended before its end")
                 self.jobs[key].is_over = True
+            case _:
+                self._take_system(event, now)
+
+    def _take_system(self, event: e.AnyEvent, now: datetime) -> None:
+        match event:
             case e.SystemStarted(epoch=epoch):
                 expect(epoch == self.epoch + 1, "an epoch was left out")
                 self.epoch = epoch
@@ -258,8 +268,21 @@ class Model:
                 self.is_paused, self.pause_end, self.resumed = False, None, End(at, missed)
             case e.ClockAccepted(at=at):
                 self._set_back(at)
+            case e.BackfillRequested(backfill=backfill):
+                self.backfills[backfill] = event
+            case e.BackfillFinished(backfill=backfill):
+                self._judge_backfill(self.backfills[backfill])
             case _:
                 pass
+
+    def _judge_backfill(self, asked: e.BackfillRequested) -> None:
+        """Judge the end of one: whatever was missing in its window has been run."""
+        job = self.jobs[asked.job]
+        left = {"excluded", "skip-next"} | RAN
+        for at, fate in job.fates.items():
+            if asked.after < at <= asked.until and fate not in left and not job.was_set_back:
+                is_run = at in job.carried_out
+                expect(is_run or asked.only == "failed", f"{at} is missing after its backfill")
 
     def _pause(self, job: Job, event: e.JobPaused, now: datetime) -> None:
         if event.failures:
@@ -316,7 +339,9 @@ class Model:
     def _has_lane(self, run: Run) -> bool:
         """Return whether a run that catches up need not leave its slot to live ones."""
         running = [one for one in self.live.values() if one.status in {"running", "abandoned"}]
-        crowd = sum(one.cause == "catch-up" for one in running)
+        if not run.is_live:
+            return False  # it may have to leave it for long
+        crowd = sum(one.cause == "catch-up" or not one.is_live for one in running)
         return run.cause != "catch-up" or crowd < max(self.slots // 2, 1)
 
 

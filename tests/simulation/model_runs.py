@@ -47,6 +47,11 @@ class Run:
         self.ends: str | None = None  # what it ended with at last, for what its end calls
 
     @property
+    def is_live(self) -> bool:
+        """Whether it stands in its job's line; backfills and reruns go beside it."""
+        return self.cause not in {"backfill", "rerun"}
+
+    @property
     def is_open(self) -> bool:
         """Whether it is planned and not ended; a held one is not."""
         return self.status in {"waiting", "running", "retrying", "abandoned"}
