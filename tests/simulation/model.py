@@ -29,7 +29,6 @@ class Model:
         self.runs: dict[RunId, Run] = {}
         self.live: dict[RunId, Run] = {}  # those that are open
         self.job_of: dict[RunId, JobId] = {}
-        self.carried_out: set[tuple[JobId, datetime]] = set()  # occurrences, whatever the cause
         self.backfills: dict[BackfillId, e.BackfillRequested] = {}
         self.callbacks: set[RunId] = set()  # owed: runs whose end calls something
         self.resumed: End | None = None
@@ -162,7 +161,7 @@ class Model:
         if isinstance(event, e.RunPlanned) and event.of is not None:
             expect(not self.runs[event.of].is_open, f"{event.run} repeats one that has not ended")
         if isinstance(event, e.RunPlanned) and event.fire_time is not None:
-            self.carried_out.add((key, event.fire_time))
+            self.jobs[key].carried_out.add(event.fire_time)
         if event.parent is not None:
             expect(event.parent in self.callbacks, f"{event.run} was called by nothing")
             self.callbacks.discard(event.parent)
@@ -282,7 +281,7 @@ class Model:
         left = {"excluded", "skip-next"} | RAN
         for at, fate in job.fates.items():
             if asked.after < at <= asked.until and fate not in left and not job.was_set_back:
-                is_run = (asked.job, at) in self.carried_out
+                is_run = at in job.carried_out
                 expect(is_run or asked.only == "failed", f"{at} is missing after its backfill")
 
     def _pause(self, job: Job, event: e.JobPaused, now: datetime) -> None:
@@ -307,10 +306,7 @@ class Model:
                 job.cursor, job.was_set_back = at, True
                 void = [one for one, fate in job.fates.items() if one > at and fate not in RAN]
                 for one in void:
-                    if (job.key, one) in self.carried_out:
-                        job.fates[one] = "catch-up"  # by a backfill; it has no second first run
-                    else:
-                        del job.fates[one]
+                    del job.fates[one]
                 job.is_over = job.is_over and not job.has_more()
 
     # -- when all is quiet

@@ -36,6 +36,7 @@ class Job:
         self.cursor = self.since = event.cursor  # where its definition began to hold
         self.fates: dict[datetime, str] = {}  # up to the cursor; runs also beyond it
         self.open: dict[RunId, Run] = {}  # live ones, in the order of their line
+        self.carried_out: set[datetime] = set()  # fire times with a run, whatever its cause
         self.skipping: set[datetime] = set()  # on request
         self.resumed: End | None = None
         self.pause_end: End | None = None  # of a pause that ends by itself
@@ -58,7 +59,7 @@ class Job:
 
     def owed(self, until: datetime) -> list[datetime]:
         """Return those without a run; one may have a run from before the clock was set back."""
-        return [at for at in self.window(until) if self.fates.get(at) not in RAN]
+        return [at for at in self.window(until) if at not in self.carried_out]
 
     def has_more(self, *, without_run: bool = False) -> bool:
         """Return whether a fire time can still come; one may have its run from before."""
@@ -69,7 +70,7 @@ class Job:
         if end is None:
             return True
         coming = fires(schedule, self._begin(), end)
-        return any(self.fates.get(at) not in RAN for at in coming) if without_run else bool(coming)
+        return any(at not in self.carried_out for at in coming) if without_run else bool(coming)
 
     def _begin(self) -> datetime:
         start = self.definition.start_at

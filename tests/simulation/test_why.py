@@ -70,7 +70,7 @@ def expected(job: Job, at: datetime) -> str:
     """Return what the model says of a fire time: "run", the reason of its skip, or not decided."""
     fate = job.fates.get(at)
     if fate is None:
-        return "not-decided"
+        return "run" if at in job.carried_out else "not-decided"
     return "run" if fate in RAN else fate
 
 
