@@ -221,9 +221,7 @@ def due_first(
     """Decide what is due of a job before it changes; a pause's fires are skipped as `paused`."""
     if state.exhausted or isinstance(state.definition.schedule, Manual):
         return []
-    pauses = pauses_of(timetable, state)
-    if state.paused or timetable.system.paused:
-        pauses.append(Resumption(now, "skip"))
+    pauses = [*pauses_of(timetable, state), *standing_pauses(timetable, state, now)]
     facts = plan(
         timetable,
         state,
@@ -239,6 +237,18 @@ def due_first(
             "being decided. Try again in a moment"
         )
     return facts
+
+
+def standing_pauses(timetable: Timetable, state: JobState, now: datetime) -> list[Resumption]:
+    """Return how the pauses that stand treat what is due; one whose end has come, as that said."""
+    system = timetable.system
+    stands = ((state.paused, state.pause_end), (system.paused, system.pause_end))
+    ends = [
+        end if end is not None and end.at <= now else Resumption(now, "skip")
+        for is_paused, end in stands
+        if is_paused
+    ]
+    return sorted(ends, key=lambda end: end.at)
 
 
 def rename_job(timetable: Timetable, wish: c.RenameJob) -> list[Fact]:
@@ -293,7 +303,10 @@ def resume_job(
     state = existing(timetable, wish.job)
     if not state.paused:
         return []
-    event = e.JobResumed(job=wish.job, at=now, missed=wish.missed)
+    at, missed = now, wish.missed
+    if state.pause_end is not None and state.pause_end.at <= now:
+        at, missed = state.pause_end  # it had ended by itself, and nobody was awake
+    event = e.JobResumed(job=wish.job, at=at, missed=missed)
     facts = [Fact(job_stream(wish.job), event)]
     resumed = evolve_job(state, event)
     if timetable.system.paused or resumed.exhausted:
@@ -351,4 +364,7 @@ def resume_system(timetable: Timetable, wish: c.ResumeSystem, now: datetime) -> 
     """Decide again; the jobs' fire times of the pause are decided by the ticks that follow."""
     if not timetable.system.paused:
         return []
-    return [Fact(SYSTEM, e.SystemResumed(at=now, missed=wish.missed))]
+    at, missed = now, wish.missed
+    if timetable.system.pause_end is not None and timetable.system.pause_end.at <= now:
+        at, missed = timetable.system.pause_end
+    return [Fact(SYSTEM, e.SystemResumed(at=at, missed=missed))]

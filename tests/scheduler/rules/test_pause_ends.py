@@ -7,11 +7,13 @@ from tests.facts import (
     JOB,
     at,
     caught_up,
+    defined,
     maybe_at,
     paused,
     planned,
     registered,
     resumed,
+    revised,
     skipped,
     system_paused,
     system_resumed,
@@ -106,3 +108,23 @@ def test_a_job_runs_when_neither_pause_holds() -> None:
         skipped("10:05", reason="paused"),
         skipped("10:10", reason="paused"),
     )
+
+
+def test_an_edit_that_comes_before_anybody_noticed_the_end_decides_as_the_pause_said() -> None:
+    story = given(EVERY_5, paused(until="10:12", missed="latest"))
+    edit = c.ReviseJob(job=JOB, definition=defined("0 * * * *"))
+    story.when(edit, now="10:16").then(
+        skipped("10:05", reason="coalesced"),
+        caught_up("10:10", window="10:00"),
+        skipped("10:15", reason="overlap"),
+        revised("0 * * * *", at="10:16"),
+    )
+
+
+def test_a_resume_that_comes_after_the_end_changes_nothing_about_it() -> None:
+    given(EVERY_5, paused(until="10:12")).when(
+        c.ResumeJob(job=JOB, missed="all"), now="10:13"
+    ).then(resumed("10:12"), skipped("10:10", count=2, reason="paused"))
+    given(EVERY_5, system_paused(until="10:12")).when(
+        c.ResumeSystem(missed="all"), now="10:13"
+    ).then(system_resumed("10:12"))
