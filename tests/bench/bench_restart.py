@@ -10,16 +10,16 @@ asserted.
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 import psutil
 
-from tests.crash.aftermath import left_behind, settled
+from tests.crash.aftermath import is_settled, left_behind, settled
 from tests.crash.site import Site
 from tests.crash.waiting import until
-from tools.web import routes
 
 ROUNDS = 3
 
@@ -33,19 +33,12 @@ class Restart(NamedTuple):
     fires: int
 
 
-def restarted(site: Site) -> Restart:
+def restarted(site: Site, owes_nothing: Callable[[], bool]) -> Restart:
     """Start a server, wait until it owes nothing, and stop it."""
     began_at = site.clock.now()
     server = site.serve().ready()
-    client = site.client()
-
-    def owed() -> object:
-        status = client.get(routes.STATUS)
-        return status["owed"] if isinstance(status, dict) else None
-
-    until(lambda: owed() == 0, "nothing is owed any more")
+    until(owes_nothing, "nothing is owed any more")
     used = psutil.Process(server.pid).cpu_times()
-    client.close()
     site.stop(server)
     found = settled(site.recorded(), began_at)
     return Restart(
@@ -58,18 +51,18 @@ def restarted(site: Site) -> Restart:
 
 def restart(base: str | None, *, has_snapshot: bool) -> Restart:
     with tempfile.TemporaryDirectory(dir=base) as name:
-        site = left_behind(Path(name), has_snapshot=has_snapshot).site
+        left = left_behind(Path(name), has_snapshot=has_snapshot)
         try:
-            return restarted(site)
+            return restarted(left.site, lambda: is_settled(left))
         finally:
-            site.close()
+            left.site.close()
 
 
 def empty(base: str | None) -> Restart:
     with tempfile.TemporaryDirectory(dir=base) as name:
         site = Site(Path(name))
         try:
-            return restarted(site)
+            return restarted(site, lambda: True)
         finally:
             site.close()
 

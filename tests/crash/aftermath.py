@@ -176,6 +176,24 @@ def settled(recorded: Sequence[Recorded], began_at: datetime) -> Settled:
     return Settled(start.recorded_at - began_at, decided_at - began_at, fires)
 
 
+def is_settled(left: Left, *, jobs: int = JOBS) -> bool:
+    """Return whether every job was brought up to the start of the server that is up now.
+
+    Read from the log: a server counts nothing as owed before it has looked at its jobs once.
+    """
+    log = SqliteLog.open(left.site.db)
+    try:
+        recorded = list(log.follow(left.events))
+    finally:
+        log.close()
+    start = next((one for one in recorded if isinstance(one.event, e.SystemStarted)), None)
+    if start is None:
+        return False
+    due = start.recorded_at.replace(second=0, microsecond=0)
+    reached = [cursor_of(one.event) for one in recorded]
+    return jobs == len({one[0] for one in reached if one is not None and one[1] >= due})
+
+
 def cursor_of(event: e.AnyEvent) -> tuple[JobId, datetime] | None:
     """Return which job an event brings forward, and to where."""
     match event:

@@ -9,7 +9,7 @@ import pytest
 
 from scheduler.model import commands as c
 from scheduler.model import events as e
-from tests.crash.aftermath import DOWN_MINUTES, JOBS, left_behind, settled
+from tests.crash.aftermath import DOWN_MINUTES, JOBS, is_settled, left_behind, settled
 from tests.crash.waiting import until
 from tools.client import Client
 from tools.web import routes
@@ -23,16 +23,17 @@ PATIENCE_S = 180.0  # two thousand runs on a few slots of a busy machine
 def test_a_restart_with_much_open_decides_all_that_is_owed(
     tmp_path: Path, *, has_snapshot: bool
 ) -> None:
-    site, events, open_runs = left_behind(tmp_path, has_snapshot=has_snapshot)
+    left = left_behind(tmp_path, has_snapshot=has_snapshot)
+    site = left.site
     try:
-        assert events >= 100_000
-        assert JOBS == open_runs
+        assert left.events >= 100_000
+        assert JOBS == left.open_runs
         began_at = site.clock.now()
         server = site.serve().ready()
         with site.client() as client:
-            until(partial(shows, client, "owed"), "nothing is owed any more", seconds=PATIENCE_S)
+            until(partial(is_settled, left), "all that was owed is decided", seconds=PATIENCE_S)
             client.ask(c.PauseSystem())  # a thousand jobs go on firing each minute
-            until(partial(shows, client, "runs_open"), "the end of all runs", seconds=PATIENCE_S)
+            until(partial(is_idle, client), "the end of all runs", seconds=PATIENCE_S)
         site.stop(server)
         recorded = site.check()
         found = settled(recorded, began_at)
@@ -44,8 +45,7 @@ def test_a_restart_with_much_open_decides_all_that_is_owed(
         site.close()
 
 
-def shows(client: Client, figure: str) -> bool:
-    """Return whether a server says that there is none of something."""
+def is_idle(client: Client) -> bool:
     status = client.get(routes.STATUS)
     assert isinstance(status, dict)
-    return bool(status[figure] == 0)
+    return bool(status["runs_open"] == 0)
