@@ -2,11 +2,15 @@
 
 Left out is what is random: ids made for this try, and what stands for a private input. So a private
 input sent again under the same key is taken for the same, which it is unless somebody errs; the
-envelope may not hold what would confirm a guess at it.
+envelope may not hold what would confirm a guess at it. A field that has its default's value is left
+out, whether it was said or not: msgspec's `omit_defaults` goes by the very object.
 """
 
+from functools import cache
+
 import msgspec
-from msgspec.structs import replace
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields, replace
 
 from scheduler.model import commands as c
 from scheduler.model.content import Payload, digest_of
@@ -24,7 +28,28 @@ def digest_of_command(command: c.AnyCommand) -> str:
             command = replace(command, run=RunId(""), input=without_salt(given))
         case c.RequestBackfill():
             command = replace(command, backfill=BackfillId(""))
-    return digest_of(msgspec.json.encode(command))
+    return digest_of(msgspec.json.encode(said(command)))
+
+
+def said(value: object) -> object:
+    """Return what a digest is made of: of a record, the fields that differ from their default."""
+    if isinstance(value, Struct):
+        kind = type(value)
+        differing: dict[str, object] = {"": str(kind.__struct_config__.tag)}
+        for name, default in defaults_of(kind):
+            if (found := getattr(value, name)) != default:
+                differing[name] = said(found)
+        return differing
+    return [said(part) for part in value] if isinstance(value, tuple) else value
+
+
+@cache
+def defaults_of(kind: type[Struct]) -> tuple[tuple[str, object], ...]:
+    """Return the fields of a record, each with its default; NODEFAULT equals nothing."""
+    return tuple(
+        (field.name, {} if field.default_factory is not NODEFAULT else field.default)
+        for field in fields(kind)
+    )
 
 
 def comparable(definition: Definition) -> Definition:
