@@ -87,6 +87,7 @@ def test_an_answer_that_nobody_waits_for_is_passed_over(owner: Owner) -> None:
 
 def test_a_reply_that_announces_too_much_is_the_last_that_is_heard(owner: Owner) -> None:
     answer = owner.link.ask(STEP)
+    owner.heard()
     wire.send(owner.replies, (REPLY_BYTES_MAX + 1).to_bytes(4, "big"))
     assert isinstance(answer.exception(PATIENCE_S), Closed)
     assert "answers no more" in str(owner.link.ask(STEP).exception(PATIENCE_S))
@@ -110,6 +111,7 @@ def test_without_a_question_only_the_outcome_is_said(owner: Owner) -> None:
 
 def test_when_the_owner_answers_no_more_those_who_wait_are_told(owner: Owner) -> None:
     answer = owner.link.ask(STEP)
+    owner.heard()
     owner.leave()
     assert isinstance(answer.exception(PATIENCE_S), Closed)
     assert "answers no more" in str(owner.link.ask(STEP).exception(PATIENCE_S))
