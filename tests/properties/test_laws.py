@@ -162,6 +162,7 @@ class Ledger:
         self._definitions: dict[JobId, Definition] = {}
         self._over: set[JobId] = set()
         self._runs: defaultdict[JobId, set[datetime]] = defaultdict(set)
+        self._filled: defaultdict[JobId, set[datetime]] = defaultdict(set)  # by backfills
 
     def owed(self, job: JobId, until: datetime) -> Iterator[datetime]:
         """Yield the job's fire times in (cursor, until] that have no run."""
@@ -172,7 +173,7 @@ class Ledger:
         for at in fire_times(definition.schedule, after=after, until=until, limit=FIRES_MAX):
             is_early = definition.start_at is not None and at < definition.start_at
             is_late = definition.end_at is not None and at > definition.end_at
-            if not (is_early or is_late or at in self._runs[job]):
+            if not (is_early or is_late or at in self._runs[job] or at in self._filled[job]):
                 yield at
 
     def take(self, recorded: Recorded) -> None:
@@ -192,6 +193,8 @@ class Ledger:
                 assert [at] == list(self.owed(job, at))
                 self._runs[job].add(at)
                 self.cursors[job] = at
+            case e.RunPlanned(job=job, fire_time=at, cause="backfill") if at is not None:
+                self._filled[job].add(at)  # it keeps its run when a slower clock is accepted
             case e.FiresSkipped(job=job, after=after, until=until, count=count):
                 assert after == self.cursors[job]
                 assert count == len(list(self.owed(job, until)))
