@@ -8,6 +8,7 @@ stored, and the key is what it can be asked again by.
 import http.client
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 from typing import Self
@@ -114,10 +115,15 @@ class Client:
         answers: list[Told | HorologError] = []
         is_dry = any(wish.dry_run for wish in wishes)  # of a batch, all are or none
         path = f"{routes.BATCH}?{routes.DRY_RUN}=true" if is_dry else routes.BATCH
-        for batch in _batches(wishes):
-            answer = self.request("POST", path, batch)
-            told = answer.get("answers") if isinstance(answer, Mapping) else None
-            answers += [_told(one) for one in (told if isinstance(told, list) else [])]
+        with ThreadPoolExecutor(1) as sending:  # one at a time, while others are made and read here
+            under_way: Future[object] | None = None
+            for batch in _batches(wishes):
+                sent = sending.submit(self.request, "POST", path, batch)
+                if under_way is not None:
+                    answers += _all_told(_ended(under_way, sent))
+                under_way = sent
+            if under_way is not None:
+                answers += _all_told(under_way.result())
         return answers
 
     def get(self, path: str) -> object:
@@ -157,6 +163,20 @@ class Client:
             return f"{what}. Try again"
         again = f" Ask again with the same key, and it is done once: --key {key}" if key else ""
         return f"{what}; whether this was stored is in doubt.{again}"
+
+
+def _ended(under_way: Future[object], following: Future[object]) -> object:
+    """Return the answer to a batch; when there is none, the one behind it is not sent either."""
+    try:
+        return under_way.result()
+    except BaseException:
+        following.cancel()
+        raise
+
+
+def _all_told(answer: object) -> list[Told | HorologError]:
+    told = answer.get("answers") if isinstance(answer, Mapping) else None
+    return [_told(one) for one in (told if isinstance(told, list) else [])]
 
 
 def _batches(wishes: Sequence[Wish]) -> Iterator[dict[str, object]]:
