@@ -172,7 +172,7 @@ class Smtp:
             username=connection.username,
             password=password,
             local_hostname=gethostname(),  # not what the resolver says: it may take its time
-            timeout=connection.timeout.total_seconds(),
+            timeout=None,  # `_session` has one; of two at once the inner may lose its socket
             use_tls=connection.security == "tls",
             start_tls=connection.security == "starttls",
             tls_context=None
