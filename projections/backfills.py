@@ -13,8 +13,8 @@ from typing import ClassVar, Final, Literal
 from msgspec import Struct
 
 from projections.contract import maybe_stamp, stamp
-from projections.statements import insertion
 from scheduler.log.contract import Recorded
+from scheduler.log.insertion import Insertion
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import BackfillId
@@ -90,7 +90,7 @@ class Backfills:
 
     def __init__(self, generation: int) -> None:
         table = f"{self.tables[0]}_{generation}"
-        self._insert = insertion(table, FIELDS)
+        self._insert = Insertion(table, len(FIELDS))
         self._update = (
             f"UPDATE {table} SET cursor = coalesce(?, cursor), planned = planned + ?,"
             " passed = passed + ?, status = coalesce(?, status), ended_at = coalesce(?, ended_at)"
@@ -113,7 +113,7 @@ class Backfills:
                     change.passed += passed
                     change.cursor = cursor
                 case e.BackfillRequested():
-                    connection.execute(self._insert, row_of(recorded, event))
+                    self._insert.put(connection, [row_of(recorded, event)])
                 case e.BackfillPaused():
                     self._change(event.backfill).status = "paused"
                 case e.BackfillResumed():

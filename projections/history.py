@@ -15,8 +15,8 @@ from typing import ClassVar, Final
 import msgspec
 
 from projections.contract import stamp
-from projections.statements import insertion
 from scheduler.log.contract import Recorded
+from scheduler.log.insertion import Insertion
 from scheduler.model import events as e
 from scheduler.model.jobs import JobId
 from scheduler.model.streams import fire_of
@@ -61,7 +61,7 @@ class History:
 
     def __init__(self, generation: int) -> None:
         changes, jobs_of = (f"{table}_{generation}" for table in self.tables)
-        self._insert = insertion(changes, FIELDS)
+        self._insert = Insertion(changes, len(FIELDS))
         self._find_definition = (
             f"SELECT after FROM {changes} WHERE job_id = ? AND after IS NOT NULL"
             " ORDER BY position DESC LIMIT 1"
@@ -71,7 +71,7 @@ class History:
             f" (SELECT job_id FROM {changes} WHERE run = ?1 AND job_id IS NOT NULL"
             " ORDER BY position LIMIT 1) LIMIT 1"
         )
-        self._put_job = f"INSERT INTO {jobs_of} VALUES (?, ?)"
+        self._insert_job = Insertion(jobs_of, 2)
         self._new: list[tuple[object, ...]] = []
         self._new_jobs: list[tuple[str, str]] = []
 
@@ -160,8 +160,8 @@ class History:
         return None if row is None else row[0]
 
     def _write(self, connection: sqlite3.Connection) -> None:
-        connection.executemany(self._put_job, self._new_jobs)
-        connection.executemany(self._insert, self._new)
+        self._insert_job.put(connection, self._new_jobs)
+        self._insert.put(connection, self._new)
         self._new_jobs.clear()
         self._new.clear()
 

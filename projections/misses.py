@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from projections.contract import stamp
-from projections.statements import insertion
 from scheduler.log.contract import Recorded
+from scheduler.log.insertion import Insertion
 from scheduler.model.events import FiresSkipped
 
 SKIPS_DDL: Final = """
@@ -52,7 +52,7 @@ class Misses:
     views: ClassVar[Mapping[str, str]] = {"misses": MISSES_VIEW}
 
     def __init__(self, generation: int) -> None:
-        self._insert = insertion(f"{self.tables[0]}_{generation}", FIELDS)
+        self._insert = Insertion(f"{self.tables[0]}_{generation}", len(FIELDS))
 
     def apply(self, connection: sqlite3.Connection, batch: Sequence[Recorded]) -> None:
         """Fold the events: each skip is one row."""
@@ -69,4 +69,4 @@ class Misses:
             for recorded in batch
             if isinstance(event := recorded.event, FiresSkipped)
         ]
-        connection.executemany(self._insert, rows)
+        self._insert.put(connection, rows)

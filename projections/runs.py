@@ -29,8 +29,9 @@ from projections.run_tables import (
     reflect,
     state_of,
 )
-from projections.statements import insertion, update
+from projections.statements import update
 from scheduler.log.contract import Recorded
+from scheduler.log.insertion import Insertion
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import JobId, RunId
@@ -76,16 +77,16 @@ class Runs:
 
     def __init__(self, generation: int) -> None:
         runs, attempts, jobs, steps = (f"{table}_{generation}" for table in self.tables)
-        self._insert_run = insertion(runs, RUN_FIELDS)
+        self._insert_run = Insertion(runs, len(RUN_FIELDS))
         self._update_run = update(runs, RUN_FIELDS[RUN_CHANGING:], ("position",))
         self._find_run = f"SELECT * FROM {runs} WHERE run = ?"
-        self._insert_attempt = insertion(attempts, ATTEMPT_FIELDS)
+        self._insert_attempt = Insertion(attempts, len(ATTEMPT_FIELDS))
         key = ATTEMPT_FIELDS[:2]
         self._update_attempt = update(attempts, ATTEMPT_FIELDS[ATTEMPT_CHANGING:], key)
         self._find_attempt = f"SELECT * FROM {attempts} WHERE run_position = ? AND attempt = ?"
-        self._put_name = f"INSERT OR REPLACE INTO {jobs} VALUES (?, ?)"
+        self._put_name = Insertion(jobs, 2, replace=True)
         self._find_name = f"SELECT name FROM {jobs} WHERE job_id = ?"
-        self._insert_step = insertion(steps, STEP_FIELDS)
+        self._insert_step = Insertion(steps, len(STEP_FIELDS))
         self._kept: dict[RunId, Kept] = {}
         self._touched: dict[RunId, Kept] = {}
         self._new_attempts: list[AttemptColumns] = []
@@ -259,16 +260,16 @@ class Runs:
                 del self._kept[run]
             elif kept.state.status != "running":
                 kept.attempts.clear()  # no open one among them
-        connection.executemany(self._put_name, self._new_names.items())
-        connection.executemany(self._insert_run, new)
+        self._put_name.put(connection, list(self._new_names.items()))
+        self._insert_run.put(connection, new)
         connection.executemany(self._update_run, changed)
         for attempt in self._new_attempts:
             self._changed_attempts.pop((attempt.run_position, attempt.attempt), None)
-        connection.executemany(self._insert_attempt, map(astuple, self._new_attempts))
+        self._insert_attempt.put(connection, list(map(astuple, self._new_attempts)))
         rows = map(astuple, self._changed_attempts.values())
         moved = ((*row[ATTEMPT_CHANGING:], *row[:2]) for row in rows)
         connection.executemany(self._update_attempt, moved)
-        connection.executemany(self._insert_step, self._new_steps)
+        self._insert_step.put(connection, self._new_steps)
         self._new_names.clear()
         self._touched.clear()
         self._new_attempts.clear()

@@ -25,8 +25,9 @@ from projections.job_tables import (
     job_columns,
     state_of,
 )
-from projections.statements import insertion, update
+from projections.statements import update
 from scheduler.log.contract import Recorded
+from scheduler.log.insertion import Insertion
 from scheduler.model import events as e
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import PAGE_EVENTS_MAX, VIEW_JOBS_KEPT_MAX
@@ -52,7 +53,7 @@ class Schedules:
 
     def __init__(self, generation: int) -> None:
         jobs, system = (f"{table}_{generation}" for table in self.tables)
-        self._insert = insertion(jobs, JOB_FIELDS)
+        self._insert = Insertion(jobs, len(JOB_FIELDS))
         self._update = update(jobs, JOB_FIELDS[JOB_CHANGING:], ("position",))
         self._find = (
             "SELECT state, position, defined_at, version, changed_at, actor, schedule, definition"
@@ -60,7 +61,7 @@ class Schedules:
         )
         self._all = f"SELECT job_id FROM {jobs} ORDER BY position"
         self._find_system = f"SELECT * FROM {system}"
-        self._put_system = insertion(system, SystemColumns.__struct_fields__, replace=True)
+        self._put_system = Insertion(system, len(SystemColumns.__struct_fields__), replace=True)
         self._kept: dict[JobId, Kept] = {}
         self._touched: dict[JobId, Kept] = {}
 
@@ -190,7 +191,7 @@ class Schedules:
                 pause(row, recorded)
             case e.SystemResumed():
                 row.paused_at = row.paused_by = row.paused_until = row.pause_missed = None
-        connection.execute(self._put_system, astuple(row))
+        self._put_system.put(connection, [astuple(row)])
 
     # -- rows
 
@@ -216,7 +217,7 @@ class Schedules:
             else:
                 new.append(row)
                 kept.is_stored = True
-        connection.executemany(self._insert, new)
+        self._insert.put(connection, new)
         connection.executemany(self._update, changed)
         self._touched.clear()
         if len(self._kept) > VIEW_JOBS_KEPT_MAX:

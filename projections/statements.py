@@ -1,14 +1,8 @@
-"""SQL made of fields and conditions: statements that write a row, questions that list rows."""
+"""SQL made of fields and conditions: statements that change a row, questions that list rows."""
 
 import sqlite3
 
 from scheduler.model.limits import ROWS_PER_LIST_MAX
-
-
-def insertion(table: str, fields: tuple[str, ...], *, replace: bool = False) -> str:
-    """Return the statement that inserts a whole row, in place of one with its key if so asked."""
-    verb = "INSERT OR REPLACE" if replace else "INSERT"
-    return f"{verb} INTO {table} VALUES ({', '.join('?' * len(fields))})"
 
 
 def update(table: str, fields: tuple[str, ...], key: tuple[str, ...]) -> str:

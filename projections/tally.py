@@ -16,7 +16,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, Literal, NamedTuple
 
-from projections.statements import insertion
 from projections.tally_tables import (
     DDL,
     DELAY_BOUNDS_US,
@@ -33,6 +32,7 @@ from projections.tally_tables import (
     read_counts,
 )
 from scheduler.log.contract import Recorded
+from scheduler.log.insertion import Insertion
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.jobs import LIVE_CAUSES, Cause, JobId, RunId, SkipReason
@@ -68,7 +68,7 @@ class Tally:
     def __init__(self, generation: int) -> None:
         tally, rest, runs = (f"{table}_{generation}" for table in self.tables)
         fields = TallyColumns.__struct_fields__
-        self._put = insertion(tally, fields, replace=True)
+        self._put = Insertion(tally, len(fields), replace=True)
         self._find = f"SELECT * FROM {tally} WHERE job_id = ?"
         self._find_places = (
             f"SELECT job_id, ended_position FROM {tally} WHERE series = 'own'"
@@ -79,9 +79,9 @@ class Tally:
             f"UPDATE {tally} SET decided_us = min(decided_us, ?1),"
             " awaited_us = CASE WHEN awaited_us <= ?1 THEN awaited_us END"
         )
-        self._put_rest = insertion(rest, ("series", "counts"), replace=True)
+        self._put_rest = Insertion(rest, 2, replace=True)
         self._find_rest = f"SELECT counts FROM {rest} WHERE series = ?"
-        self._insert_run = insertion(runs, ("run", *Whose._fields))
+        self._insert_run = Insertion(runs, 1 + len(Whose._fields))
         self._find_run = f"SELECT job_id, cause, due_us, fire_us FROM {runs} WHERE run = ?"
         self._delete_run = f"DELETE FROM {runs} WHERE run = ?"
         self._kept: dict[JobId, TallyColumns] = {}
@@ -336,11 +336,11 @@ class Tally:
         connection.execute(statement, values)
 
     def _write(self, connection: sqlite3.Connection) -> None:
-        connection.executemany(self._put, map(as_row, self._touched.values()))
+        self._put.put(connection, [as_row(row) for row in self._touched.values()])
         rest = [(series, as_json(self._rest[series])) for series in sorted(self._touched_rest)]
-        connection.executemany(self._put_rest, rest)
+        self._put_rest.put(connection, rest)
         new = [(run, *whose) for run, whose in self._new_runs.items()]
-        connection.executemany(self._insert_run, new)
+        self._insert_run.put(connection, new)
         connection.executemany(self._delete_run, [(run,) for run in self._gone_runs])
         self._runs.update(self._new_runs)
         self._touched.clear()

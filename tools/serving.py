@@ -169,8 +169,7 @@ class Served:
                     settings, lambda: self.loaded, log.content, lambda: new_salt(self._clock)
                 ),
                 lists=lists,
-                is_taken=lambda stream: log.version(stream) > 0,
-                has_between=lambda first, last: bool(log.streams(first, last + "\0")),
+                taken_of=log.versions,
                 purge=log.purge,
                 wait_for_views=self.projector.wait_for,
                 status=self.status,

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from scheduler.executor.clock import Clock, new_salt
 from scheduler.executor.handle import Answer, Handle
-from scheduler.executor.messages import Wish
+from scheduler.executor.messages import Wish, Wishes
 from scheduler.log.contract import Meta
 from scheduler.model import commands as c
 from scheduler.model.content import Contents
@@ -25,7 +25,7 @@ def ask_for(
     *,
     handle: Handle,
     clock: Clock,
-    put: Callable[[Wish], None],
+    put: Callable[[Wishes], None],
 ) -> Future[None]:
     """Hand in what an attempt asks for, from any thread; the future ends when it is durable.
 
@@ -57,7 +57,7 @@ def ask_for(
     answer: Future[Answer] = Future()
     answer.add_done_callback(lambda done: _pass_on(done, durable))
     meta = Meta(actor=f"service:{invocation.service}", epoch=invocation.epoch)
-    put(Wish(command, meta, None, contents, None, answer))
+    put(Wishes([Wish(command, meta, None, contents, None, answer)]))
     return durable
 
 

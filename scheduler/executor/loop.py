@@ -5,13 +5,13 @@ is told to stop, and leaves the log in order. Its face may be called from any th
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 
 from scheduler.executor.clock import Clock
 from scheduler.executor.handle import Answer, Handle
-from scheduler.executor.messages import Called, Identity, Status, Wish, Woken
+from scheduler.executor.messages import Called, Identity, Status, Wish, Wishes, Woken
 from scheduler.executor.turns import STOPPING, TICK_GAP_S, Turns
 from scheduler.log.contract import Meta
 from scheduler.model import commands as c
@@ -93,16 +93,18 @@ class Executor(Turns):
         stream: str | None = None,
     ) -> Future[Answer]:
         """Hand a wish to the deciding thread; the future brings the answer or the refusal."""
-        answer: Future[Answer] = Future()
+        wish = Wish(command, meta, key, contents or {}, stream, Future())
+        self.ask_all([wish])
+        return wish.answer
+
+    def ask_all(self, wishes: Sequence[Wish]) -> None:
+        """Hand in wishes that came together; their futures bring the answers or the refusals."""
         if self._mailbox.qsize() > WISHES_WAITING_MAX:
-            answer.set_exception(
-                Conflict(
-                    f"{WISHES_WAITING_MAX:,} wishes wait already (WISHES_WAITING_MAX). Try again"
-                )
-            )
+            refusal = f"{WISHES_WAITING_MAX:,} wishes wait already (WISHES_WAITING_MAX). Try again"
+            for wish in wishes:
+                wish.answer.set_exception(Conflict(refusal))
         else:
-            self._put(Wish(command, meta, key, contents or {}, stream, answer))
-        return answer
+            self._put(Wishes(wishes))
 
     def preview(self, command: c.AnyCommand, *, stream: str | None = None) -> Future[object]:
         """Decide a wish on the deciding thread and store nothing; the future brings its facts."""

@@ -62,6 +62,12 @@ class Wish(NamedTuple):
         return self.tries > 0 or self.answer.set_running_or_notify_cancel()
 
 
+class Wishes(NamedTuple):
+    """Commands that came together, to be decided in this order in one turn."""
+
+    wishes: Sequence[Wish]
+
+
 class Settled(NamedTuple):
     """A request is durable, or failed."""
 
@@ -95,4 +101,4 @@ class Woken(NamedTuple):
     """Nothing but a reason to look up."""
 
 
-Message = Wish | Settled | Reported | Called | Woken
+Message = Wishes | Settled | Reported | Called | Woken

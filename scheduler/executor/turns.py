@@ -19,7 +19,7 @@ from scheduler.executor.asked import ask_for, before_outcomes, waits_for_disk
 from scheduler.executor.clock import Clock
 from scheduler.executor.dispatch import Dispatch
 from scheduler.executor.handle import Answer, Handle
-from scheduler.executor.messages import Called, Message, Reported, Settled, Wish, Woken
+from scheduler.executor.messages import Called, Message, Reported, Settled, Wish, Wishes, Woken
 from scheduler.executor.outbox import Outbox
 from scheduler.executor.watch import ClockWatch
 from scheduler.model import commands as c
@@ -147,9 +147,8 @@ class Turns:
                 case Settled(facts):
                     self._outbox.settle(message)
                     self._allowed += facts
-                case Wish():
-                    if message.is_wanted():
-                        self._wishes.append(message)
+                case Wishes(wishes):
+                    self._wishes += [wish for wish in wishes if wish.is_wanted()]
                 case Called():
                     message.carry_out()
                 case Woken():
@@ -240,9 +239,9 @@ class Turns:
         if error is None:
             wish.answer.set_result(done.result())
         elif wish.is_of_attempt and waits_for_disk(error):
-            self._put(wish._replace(tries=1))
+            self._put(Wishes([wish._replace(tries=1)]))
         elif isinstance(error, VersionConflict) and wish.tries < WISH_TRIES_MAX:
-            self._put(wish._replace(tries=wish.tries + 1))
+            self._put(Wishes([wish._replace(tries=wish.tries + 1)]))
         else:
             wish.answer.set_exception(error)
 
@@ -307,8 +306,10 @@ class Turns:
                 message = self._mailbox.get_nowait()
             except queue.Empty:
                 return
-            if isinstance(message, Wish) and message.is_wanted():
-                message.answer.set_exception(Conflict(STOPPING))
+            if isinstance(message, Wishes):
+                for wish in message.wishes:
+                    if wish.is_wanted():
+                        wish.answer.set_exception(Conflict(STOPPING))
             elif isinstance(message, Called):
                 message.carry_out()
 

@@ -197,8 +197,8 @@ class Log(Protocol):
         """Return the last version of a stream, 0 when there is none."""
         ...
 
-    def streams(self, first: str, before: str) -> list[str]:
-        """Return the sorted names of the streams with first <= name < before, a page of them."""
+    def versions(self, streams: Sequence[str]) -> dict[str, int]:
+        """Return the last version of each of these streams that has one, at most a page of them."""
         ...
 
     def find(self, key: str) -> tuple[Appended, str | None] | None:

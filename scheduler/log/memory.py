@@ -173,10 +173,10 @@ class MemoryLog:
         """Return the last version of a stream, 0 when there is none."""
         return len(self._positions.get(stream, ()))
 
-    def streams(self, first: str, before: str) -> list[str]:
-        """Return the sorted names of the streams with first <= name < before, a page of them."""
-        names = list(self._positions)
-        return sorted(name for name in names if first <= name < before)[:PAGE_EVENTS_MAX]
+    def versions(self, streams: Sequence[str]) -> dict[str, int]:
+        """Return the last version of each of these streams that has one, at most a page of them."""
+        found = {stream: self.version(stream) for stream in streams[:PAGE_EVENTS_MAX]}
+        return {stream: version for stream, version in found.items() if version}
 
     def find(self, key: str) -> tuple[Appended, str | None] | None:
         """Return where a request key was used and the digest of its command, or None."""

@@ -7,7 +7,7 @@ and closing the file in any other way would drop its locks.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -90,10 +90,10 @@ class Reader:
         with self.connection() as db:
             return rows.version_of(db, stream)
 
-    def streams(self, first: str, before: str) -> list[str]:
-        """Return the names of the streams with first <= name < before."""
+    def versions(self, streams: Sequence[str]) -> dict[str, int]:
+        """Return the last version of each of these streams that has one, at most a page of them."""
         with self.connection() as db:
-            return rows.streams(db, first, before, PAGE_EVENTS_MAX)
+            return rows.versions_of(db, streams[:PAGE_EVENTS_MAX])
 
     def find(self, key: str) -> tuple[Appended, str | None] | None:
         """Return where a request key was used and the digest of its command, or None."""

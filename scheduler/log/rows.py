@@ -7,12 +7,12 @@ between two pages.
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 
 from scheduler.log.admit import KeyUse, Row, whose
 from scheduler.log.chain import FIRST
 from scheduler.log.codec import Codec, Columns
 from scheduler.log.contract import Head
+from scheduler.log.insertion import Insertion
 from scheduler.log.retention import ERASED_NS
 from scheduler.model.content import Contents
 from scheduler.model.errors import Damaged
@@ -24,15 +24,14 @@ FROM log WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"""
 _STREAM_PAGE = """
 SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key
 FROM log WHERE stream = ? AND position > ? AND position <= ? ORDER BY version LIMIT ?"""
+_VERSIONS = "SELECT stream, max(version) FROM log WHERE stream IN ({places}) GROUP BY stream"
 _PUT_CONTENT = """
 INSERT INTO content(digest, bytes, kept_until) VALUES (?, ?, ?)
 ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes,
   kept_until = CASE WHEN excluded.kept_until IS NOT NULL AND kept_until IS NOT NULL
     THEN max(excluded.kept_until, kept_until) END
 WHERE bytes IS NULL OR kept_until IS NOT NULL"""
-_INSERT = "INSERT INTO log VALUES"
-_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERTS = {size: f"{_INSERT} {', '.join([_ROW] * size)}" for size in (128, 32, 8, 1)}
+_INSERTION = Insertion("log", 10)
 _LINKED_PAGE = """
 SELECT position, stream, version, type, revision, recorded_at, body, meta, request_key, hash
 FROM log WHERE position >= ? AND position <= ? ORDER BY position LIMIT ?"""
@@ -43,16 +42,8 @@ FROM content WHERE rowid > ? ORDER BY rowid LIMIT 1"""
 
 
 def insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Append the rows, by statements over as many of them as there are.
-
-    A statement lets other threads run while it works, and gets its turn again when they let it:
-    with one for each row (`executemany`), a thread that reckons makes each row wait.
-    """
-    done = 0
-    for size, statement in _INSERTS.items():
-        while len(rows) - done >= size:
-            db.execute(statement, tuple(chain.from_iterable(rows[done : done + size])))
-            done += size
+    """Append the rows."""
+    _INSERTION.put(db, rows)
 
 
 def insert_content(db: sqlite3.Connection, contents: Contents, kept_until_ns: int | None) -> None:
@@ -102,6 +93,12 @@ def version_of(db: sqlite3.Connection, stream: str) -> int:
     return version or 0
 
 
+def versions_of(db: sqlite3.Connection, streams: Sequence[str]) -> dict[str, int]:
+    """Return the last version of each of these streams that has one."""
+    places = ", ".join("?" * len(streams))
+    return dict(db.execute(_VERSIONS.format(places=places), streams))
+
+
 def key_use(db: sqlite3.Connection, key: str, codec: Codec) -> KeyUse | None:
     """Return the request that had `key`, or None."""
     row = db.execute("SELECT position, meta FROM log WHERE request_key = ?", (key,)).fetchone()
@@ -124,16 +121,6 @@ def page(
 def linked_page(db: sqlite3.Connection, since: int, until: int, limit: int) -> list[Row]:
     """Return at most `limit` whole rows with since <= position <= until, hashes included."""
     return db.execute(_LINKED_PAGE, (since, until, limit)).fetchall()
-
-
-def streams(db: sqlite3.Connection, first: str, before: str, limit: int) -> list[str]:
-    """Return the names of the streams with first <= name < before, sorted."""
-    found = db.execute(
-        "SELECT stream FROM log WHERE stream >= ? AND stream < ? AND version = 1"
-        " ORDER BY stream LIMIT ?",
-        (first, before, limit),
-    )
-    return [name for (name,) in found]
 
 
 def content(db: sqlite3.Connection, digest: str) -> bytes | None:

@@ -7,7 +7,7 @@ beside the file, and every commit checks that nobody else was there.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -232,9 +232,9 @@ class SqliteLog:
         """Return the last version of a stream, 0 when there is none."""
         return self._reader.version(stream)
 
-    def streams(self, first: str, before: str) -> list[str]:
-        """Return the sorted names of the streams with first <= name < before, a page of them."""
-        return self._reader.streams(first, before)
+    def versions(self, streams: Sequence[str]) -> dict[str, int]:
+        """Return the last version of each of these streams that has one, at most a page of them."""
+        return self._reader.versions(streams)
 
     def find(self, key: str) -> tuple[Appended, str | None] | None:
         """Return where a request key was used and the digest of its command, or None."""

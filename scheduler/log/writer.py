@@ -154,10 +154,10 @@ class Writer:
         if self._wal.has_frames:
             idle_s = min(idle_s, CHECKPOINT_IDLE.total_seconds())
         with self._filled:
-            while not self._queue:
+            while not self._queue or (self._is_gathering and not self._is_full()):
                 if self._asked:
                     return []
-                if self._closing:
+                if self._closing and not self._queue:
                     return None
                 if not self._filled.wait(idle_s) and not self._queue:
                     return []

@@ -2,13 +2,8 @@
 
 import sqlite3
 
-from projections.statements import Question, insertion, update
+from projections.statements import Question, update
 from scheduler.model.limits import ROWS_PER_LIST_MAX
-
-
-def test_a_row_is_inserted_whole_or_put_in_place_of_another() -> None:
-    assert "INSERT INTO t VALUES (?, ?)" == insertion("t", ("a", "b"))
-    assert "INSERT OR REPLACE INTO t VALUES (?)" == insertion("t", ("a",), replace=True)
 
 
 def test_an_update_names_its_fields_and_its_key() -> None:

@@ -8,8 +8,9 @@ disk. Errors become problem documents in one place, and no document tells about 
 server.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -23,8 +24,9 @@ from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 
 from scheduler.executor.clock import Clock
-from scheduler.executor.handle import Answer
+from scheduler.executor.handle import Answer, Handle
 from scheduler.executor.loop import Executor
+from scheduler.executor.messages import Wish as Asked
 from scheduler.log.contract import Meta
 from scheduler.model import commands as c
 from scheduler.model.errors import BadInput, HorologError, NotAuthorised, Unreachable
@@ -53,8 +55,7 @@ class Parts(NamedTuple):
     executor: Executor
     admission: Admission
     lists: Lists
-    is_taken: Callable[[str], bool]  # whether the log has this stream
-    has_between: Callable[[str, str], bool]  # or any from the first to the last, inclusive
+    taken_of: Callable[[Sequence[str]], Container[str]]  # those of these that the log has
     purge: Callable[[], object]  # wait until what was erased is gone
     wait_for_views: Callable[[int, float], bool]  # position, seconds
     status: Callable[[], Mapping[str, object]]
@@ -124,7 +125,8 @@ class Api:
         """Return the wish of a request, which may be decided."""
         key, dry_run = bodies.key_of(request), bodies.is_dry_run(request)
         wish = routes.wish_of(route, request.path_params, bodies.value_of(raw), self._ground())
-        return self._admitted(replace(wish, key=key, dry_run=dry_run))
+        wish = replace(wish, key=key, dry_run=dry_run)
+        return self._admitted(wish, self._taken_of([wish]))
 
     def _wishes(self, body: object, *, is_dry: bool) -> list[Wish | HorologError]:
         """Return the wishes of a batch, each of which may be decided or says why not."""
@@ -143,20 +145,20 @@ class Api:
                 read.append(replace(wish, dry_run=is_dry))
             except HorologError as error:
                 read.append(error)
-        is_new = self._are_new(read)
+        taken = self._taken_of(read)
         wishes: list[Wish | HorologError] = []
         for one in read:
             try:
-                wishes.append(self._admitted(one, is_new=is_new) if isinstance(one, Wish) else one)
+                wishes.append(self._admitted(one, taken) if isinstance(one, Wish) else one)
             except HorologError as error:
                 wishes.append(error)
         return wishes
 
-    def _are_new(self, wishes: Sequence[Wish | HorologError]) -> bool:
-        """Return whether the log has none of the jobs to be defined, by a single look."""
-        commands = [one.command for one in wishes if isinstance(one, Wish)]
-        streams = sorted(job_stream(one.job) for one in commands if isinstance(one, c.DefineJob))
-        return bool(streams) and not self._parts.has_between(streams[0], streams[-1])
+    def _taken_of(self, wishes: Sequence[Wish | HorologError]) -> Container[str]:
+        """Return those of the streams that the wishes would open that the log has, in one look."""
+        opened = [opened_by(one.command) for one in wishes if isinstance(one, Wish)]
+        streams = [stream for stream in opened if stream is not None]
+        return self._parts.taken_of(streams) if streams else ()
 
     def _ground(self) -> routes.Ground:
         parts = self._parts
@@ -167,11 +169,11 @@ class Api:
             resolve=parts.lists.resolve,
         )
 
-    def _admitted(self, wish: Wish, *, is_new: bool = False) -> Wish:
+    def _admitted(self, wish: Wish, taken: Container[str]) -> Wish:
         """Return the wish with the stream it is about, if the gate lets it pass.
 
-        An id that somebody has used already is replaced: by a repeated request, which is answered
-        by its key, or by one that means no good.
+        An id that somebody has used already (its stream is `taken`) is replaced: by a repeated
+        request, which is answered by its key, or by one that means no good.
         """
         parts = self._parts
         jobs = Jobs(parts.lists.definition_of, parts.lists.definition_named)
@@ -180,15 +182,8 @@ class Api:
         match command:
             case c.CancelRun() | c.RetryRun() | c.ReplayRun() | c.ResolveRun():
                 return replace(wish, stream=parts.lists.stream_of(command.run))
-            case c.DefineJob(job=job) if not is_new and parts.is_taken(job_stream(job)):
-                fresh = JobId(parts.clock.new_id())
-                return replace(wish, command=replace(command, job=fresh))
-            case c.TriggerJob(run=run) | c.CallService(run=run) if parts.is_taken(call_stream(run)):
-                fresh_run = RunId(parts.clock.new_id())
-                return replace(wish, command=replace(command, run=fresh_run))
-            case c.RequestBackfill(backfill=key) if parts.is_taken(backfill_stream(key)):
-                fresh_key = BackfillId(parts.clock.new_id())
-                return replace(wish, command=replace(command, backfill=fresh_key))
+            case _ if opened_by(command) in taken:
+                return replace(wish, command=renewed(command, parts.clock.new_id()))
             case _:
                 return wish
 
@@ -199,10 +194,9 @@ class Api:
 
         Of several batches, only the last waits for the views.
         """
-        begun = [
-            one if isinstance(one, HorologError) else self._begun(one, actor) for one in wishes
-        ]
-        answers = [one if isinstance(one, HorologError) else ended(one) for one in begun]
+        begun = self._begun(wishes, actor)
+        answers = [one if isinstance(one, HorologError) else ended(one) for one in reversed(begun)]
+        answers.reverse()  # the last is answered last: so all of them are waited for at once
         if any(isinstance(one, Wish) and is_erasing(one) for one in wishes):
             self._parts.purge()
         last = max((one.last or 0 for one in answers if isinstance(one, Told)), default=0)
@@ -210,20 +204,24 @@ class Api:
             self._parts.wait_for_views(last, VIEWS_PATIENCE.total_seconds())
         return answers
 
-    def _begun(self, wish: Wish, actor: str) -> Future[Answer] | Future[object]:
-        """Hand a wish to the executor."""
+    def _begun(
+        self, wishes: Sequence[Wish | HorologError], actor: str
+    ) -> list[Future[Answer] | Future[object] | HorologError]:
+        """Hand wishes to the executor, those to be stored all at once."""
         executor = self._parts.executor
-        if wish.dry_run:
-            handle = executor.handle
-            return executor.call(
-                lambda: Told(facts=told_facts(handle.preview(wish.command, stream=wish.stream)))
-            )
-        meta = Meta(
-            actor=actor, on_behalf_of=wish.on_behalf_of, reason=wish.reason, channel=CHANNEL
-        )
-        return executor.ask(
-            wish.command, meta=meta, key=wish.key, contents=wish.contents, stream=wish.stream
-        )
+        asked: list[Asked] = []
+        begun: list[Future[Answer] | Future[object] | HorologError] = []
+        for wish in wishes:
+            if isinstance(wish, HorologError):
+                begun.append(wish)
+            elif wish.dry_run:
+                begun.append(executor.call(partial(previewed, executor.handle, wish)))
+            else:
+                asked.append(asked_by(actor, wish))
+                begun.append(asked[-1].answer)
+        if asked:
+            executor.ask_all(asked)
+        return begun
 
     # -- the whole
 
@@ -263,6 +261,43 @@ class Api:
         await bodies.raw_body(request)
         self._parts.request_stop(actor_of(request))
         return as_json({"stopping": True}, status=202)
+
+
+def opened_by(command: c.AnyCommand) -> str | None:
+    """Return the stream that a command opens, under the id it brings."""
+    match command:
+        case c.DefineJob(job=job):
+            return job_stream(job)
+        case c.TriggerJob(run=run) | c.CallService(run=run):
+            return call_stream(run)
+        case c.RequestBackfill(backfill=backfill):
+            return backfill_stream(backfill)
+        case _:
+            return None
+
+
+def renewed(command: c.AnyCommand, fresh: str) -> c.AnyCommand:
+    """Return the command with another id for what it opens."""
+    match command:
+        case c.DefineJob():
+            return replace(command, job=JobId(fresh))
+        case c.TriggerJob() | c.CallService():
+            return replace(command, run=RunId(fresh))
+        case c.RequestBackfill():
+            return replace(command, backfill=BackfillId(fresh))
+        case _:
+            return command
+
+
+def asked_by(actor: str, wish: Wish) -> Asked:
+    """Return a wish as the executor takes it."""
+    meta = Meta(actor=actor, on_behalf_of=wish.on_behalf_of, reason=wish.reason, channel=CHANNEL)
+    return Asked(wish.command, meta, wish.key, wish.contents, wish.stream, Future())
+
+
+def previewed(handle: Handle, wish: Wish) -> Told:
+    """Return what a wish would lead to."""
+    return Told(facts=told_facts(handle.preview(wish.command, stream=wish.stream)))
 
 
 def is_batch(body: object) -> bool:

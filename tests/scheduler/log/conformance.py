@@ -293,15 +293,15 @@ class LogConformance:
             log.append(one("fire/a"))
             assert waiting.result()
 
-    def test_streams_are_listed_in_order_and_by_name(self, log: Log) -> None:
-        for name in ("job/c", "job/a", "fire/z", "job/b", "skips/a"):
-            log.append(request(write(name, 0, 2)))
-        assert ["job/a", "job/b", "job/c"] == log.streams("job/", "job0")
-        assert ["job/a", "job/b"] == log.streams("job/a", "job/c")
-
     def test_an_unknown_stream_is_at_version_0(self, log: Log) -> None:
         log.append(request(write("job/a", 0, 3)))
         assert (3, 0) == (log.version("job/a"), log.version("job/b"))
+
+    def test_the_versions_of_several_streams_are_told_by_one_look(self, log: Log) -> None:
+        log.append(request(write("job/a", 0, 3), write("fire/b", 0, 1)))
+        asked = ["fire/b", "job/a", "job/none", "job/a"]
+        assert {"job/a": 3, "fire/b": 1} == log.versions(asked)
+        assert {} == log.versions([])
 
     # -- verification
 

@@ -62,6 +62,10 @@ class Gate:
         assert self._open.wait(PATIENCE_S)
 
     def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let the commit go on."""
         self._open.set()
 
 

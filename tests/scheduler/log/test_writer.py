@@ -56,6 +56,22 @@ def test_requests_that_are_gathered_are_written_in_one_transaction(
     assert 1 == seam.count("COMMIT")
 
 
+def test_a_writer_that_was_busy_waits_for_the_end_of_a_gathering(
+    log: SqliteLog, seam: Seam
+) -> None:
+    gate = Gate(seam, log)
+    with ExitStack() as held:
+        held.enter_context(gate)
+        held.enter_context(log.gathering())
+        futures = [log.submit(one(f"fire/{number}")) for number in range(25)]
+        gate.release()
+        assert 2 == gate.first.result(PATIENCE_S).last
+        assert [] == log.read(after=2)
+        futures += [log.submit(one(f"fire/{number}")) for number in range(25, 50)]
+    assert list(range(3, 53)) == [future.result(PATIENCE_S).first for future in futures]
+    assert 2 == seam.count("COMMIT")
+
+
 def test_a_request_is_written_by_as_few_statements_as_it_takes(log: SqliteLog, seam: Seam) -> None:
     streams = [f"fire/{number:03}" for number in range(171)]
     log.append(request(*(write(stream, 0) for stream in streams)))

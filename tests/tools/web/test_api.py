@@ -323,7 +323,7 @@ def test_a_defect_is_told_without_the_inside(
     def broken(*_: object, **__: object) -> object:
         raise ZeroDivisionError("the secret inside")
 
-    monkeypatch.setattr(served.executor, "ask", broken)
+    monkeypatch.setattr(served.executor, "ask_all", broken)
     answer = send("POST", JOBS, {"definition": MANUAL})
     assert (500, PROBLEM, 1) == (answer.status, answer.kind, answer.value["exit_code"])
     assert "secret" not in str(answer.value)
