@@ -267,7 +267,7 @@ class Life:
             assert done == may, f"run now was {'done' if done else 'refused'}, wrongly"
 
     def _act_on_a_run(self, act: Act) -> None:
-        runs = self.world.model.runs
+        runs = self.world.model.work.runs
         status: tuple[str, ...] = {
             "cancel": ("running", "waiting", "held", "retrying", "abandoned"),
             "resolve": ("held",),
@@ -286,10 +286,10 @@ class Life:
             wish = c.ReplayRun(run=run.id)
         else:
             wish = c.ResolveRun(run=run.id, verdict=self._chance.one_of(VERDICTS))
-        job = self.world.model.job_of[run.id]
+        job = self.world.model.work.job_of[run.id]
         stream = call_stream(run.id)
-        if run.fire_time is not None:
-            stream = fire_stream(run.fire_time, job)
+        if job is not None and run.fire_time is not None:
+            stream = fire_stream(run.fire_time, job.key)
         self._ask(wish, stream)
 
     def _ask(self, wish: c.AnyCommand, stream: str | None = None) -> bool | None:

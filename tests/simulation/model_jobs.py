@@ -3,18 +3,19 @@
 Part of the model: it walks the fire times itself and knows none of the rules.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from scheduler.model import events as e
-from scheduler.model.jitter import due_time
 from scheduler.model.jobs import Definition, Missed, RunId
 from scheduler.model.schedules import Manual, Once
 from tests.simulation.model_runs import Run
 from tests.simulation.walking import fires
 
+MICROSECOND = timedelta(microseconds=1)
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 RAN = frozenset({"schedule", "catch-up"})
@@ -116,7 +117,11 @@ class Job:
 
     def due(self, at: datetime) -> datetime:
         """Return when a fire time is due: a part of the jitter later, before the next one."""
-        return due_time(self.key, self.definition, at)
+        jitter = self.definition.jitter
+        following = fires(self.definition.schedule, at, at + jitter)
+        most = following[0] - at if following else jitter
+        seed = hashlib.sha256(f"{self.key}/{at.timestamp():.0f}/jitter".encode()).digest()
+        return at + MICROSECOND * (most // MICROSECOND * int.from_bytes(seed[:4], "big") >> 32)
 
     def _is_excluded(self, at: datetime) -> bool:
         exclude = self.definition.exclude

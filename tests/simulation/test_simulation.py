@@ -17,7 +17,10 @@ from tests.simulation.lives import lived
 FEW = 6
 MANY = 300
 HERE = Path(__file__).parent
-MODEL = ("model.py", "model_runs.py", "walking.py")
+FIRES = ("model.py", "model_jobs.py")  # what must become of each fire time
+RUNS = ("model_work.py", "model_runs.py")  # how runs follow on one another, and how each ends
+MODEL = (*FIRES, *RUNS, "walking.py")
+MODEL_LINES_MAX = 300
 
 
 @pytest.mark.parametrize("seed", range(FEW))
@@ -100,6 +103,15 @@ EXPECTED = (
 )
 
 
+REFUSED = (
+    "scheduler.rules",
+    "scheduler.executor",
+    "scheduler.model.firing",
+    "scheduler.model.jitter",
+    "scheduler.model.coming",
+)
+
+
 def test_the_model_knows_none_of_the_rules() -> None:
     for name in MODEL:
         tree = ast.parse((HERE / name).read_text(encoding="utf-8"))
@@ -109,9 +121,23 @@ def test_the_model_knows_none_of_the_rules() -> None:
             if isinstance(node, ast.Import)
             for one in node.names
         }
-        assert [] == [
-            one
-            for one in imported
-            if one
-            and one.startswith(("scheduler.rules", "scheduler.executor", "scheduler.model.firing"))
-        ]
+        assert [] == [one for one in imported if one and one.startswith(REFUSED)]
+
+
+@pytest.mark.parametrize("files", [FIRES, RUNS])
+def test_each_half_of_the_model_can_be_read_in_one_sitting(files: tuple[str, ...]) -> None:
+    assert sum(lines_of_code(HERE / name) for name in files) <= MODEL_LINES_MAX
+
+
+def lines_of_code(path: Path) -> int:
+    """Return how many lines say something to the interpreter; imports are not counted."""
+    text = path.read_text(encoding="utf-8")
+    left_out: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if is_text or isinstance(node, ast.Import | ast.ImportFrom):
+            assert isinstance(node, ast.stmt)
+            left_out.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    lines = enumerate(text.splitlines(), 1)
+    said = [line.strip() for number, line in lines if number not in left_out]
+    return sum(bool(line) and not line.startswith("#") for line in said)

@@ -62,7 +62,10 @@ def disagreements(seed: str) -> Iterator[str]:
             told = found.skip.reason if found.skip is not None else found.verdict
             if told != expected(job, at):
                 yield f"seed {seed!r}, job {key}, {at}: {told}, not {expected(job, at)}"
-            if found.run is not None and found.run.status != world.model.runs[found.run.run].status:
+            if (
+                found.run is not None
+                and found.run.status != world.model.work.runs[found.run.run].status
+            ):
                 yield f"seed {seed!r}, run {found.run.run} is not {found.run.status}"
 
 
