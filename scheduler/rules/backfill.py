@@ -16,7 +16,7 @@ from scheduler.model.backfill_events import Only
 from scheduler.model.errors import Conflict, NotFound
 from scheduler.model.firing import previous_fire
 from scheduler.model.jobs import BackfillId, JobId, run_id
-from scheduler.model.limits import BACKFILL_LOOK_MAX
+from scheduler.model.limits import BACKFILL_LOOK_MAX, RERUNS_MAX
 from scheduler.model.streams import backfill_stream, fire_stream
 from scheduler.rules.backfill_state import BackfillState
 from scheduler.rules.calendar import occurrences, stretch_at
@@ -45,6 +45,8 @@ def needs_run(only: Only, last: RunState | None) -> Needed | None:
         return Needed() if only != "failed" else None
     if last.status not in ENDED:
         return None  # it is under way, or waits for a person
+    if last.number >= RERUNS_MAX:
+        return None  # it was run as often as an occurrence may be
     if only == "all" or (only == "failed" and last.status in BADLY):
         return Needed(of=last)
     return None

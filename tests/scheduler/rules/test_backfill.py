@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.backfill_events import Only
 from scheduler.model.errors import NotFound
-from scheduler.model.limits import BACKFILL_LOOK_MAX
+from scheduler.model.limits import BACKFILL_LOOK_MAX, RERUNS_MAX
 from scheduler.rules.facts import Fact
 from tests.backfill_facts import (
     BACKFILL,
@@ -35,6 +36,7 @@ from tests.facts import (
     planned,
     registered,
     removed,
+    run,
     run_failed,
     skipped,
     succeeded,
@@ -106,6 +108,13 @@ def test_a_rerun_keeps_the_window_of_the_run_that_it_repeats() -> None:
     story = begun(planned("10:05", window="09:00"), *failed("10:05")[1:], only="failed")
     story.when(DECIDE, now=LATER)
     assert filled("10:05", now=LATER, number=2, window="09:00") == story.facts[0]
+
+
+def test_an_occurrence_that_was_run_as_often_as_may_be_is_passed() -> None:
+    story = begun(*failed("10:05"), only="failed")
+    state, version = vars(story)["_ended"][run("10:05")]
+    vars(story)["_ended"][run("10:05")] = (replace(state, number=RERUNS_MAX), version)
+    story.when(DECIDE, now=LATER).then(advanced("10:15", 3), finished())
 
 
 @pytest.mark.parametrize("only", ["missing", "failed", "all"])
