@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from projections.contract import maybe_stamp, stamp
 from scheduler.model.coming import next_coming
 from scheduler.model.jobs import Definition
+from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.schedules import Manual
 from scheduler.model.streams import compact
 from scheduler.rules.job_state import JobState
@@ -192,8 +193,9 @@ def status_of(job: JobState) -> JobStatus:
 def upcoming_fire(job: JobState) -> datetime | None:
     """Return the first fire time not yet decided that will run; None when there is none.
 
-    It may be past, while deciding is behind. Of a paused job it is the first after the end of the
-    pause; a pause without an end has none: nobody knows when the job will be resumed.
+    None, too, while a zone that it hangs on is not known here (`missing_zones`). It may be past,
+    while deciding is behind. Of a paused job it is the first after the end of the pause; a pause
+    without an end has none: nobody knows when the job will be resumed.
     """
     after = job.cursor
     match status_of(job):
@@ -203,4 +205,6 @@ def upcoming_fire(job: JobState) -> datetime | None:
             pass
         case _:
             return None
+    if zone_missed_by(job.definition) is not None:
+        return None
     return next_coming(job.definition, after=after, skipping=job.skipping)

@@ -175,6 +175,7 @@ class Executor(Turns):
         for wish in resume(handle.timetable, epoch=epoch, alive=alive):
             handle.gather(wish)
         self._send_and_wait()
+        handle.timetable.agenda.reckon()  # so that what is owed is told truly from the start
         self._is_up = True
 
     def _send_and_wait(self) -> None:

@@ -137,6 +137,7 @@ SCHEDULES_READ_MAX = 2_048  # cron schedules kept ready for reckoning
 CLOCK_YEARS_MAX = 8_192  # (zone, year) whose clock changes are kept; 600 zones have about 13 each
 ZONES_MAX = 1_024  # zones kept loaded; there are about 600
 ZONE_CHARS_MAX = 64  # the longest zone name has 32
+ZONE_LOOK = timedelta(minutes=1)  # how often a zone is looked for that a job needs and is not there
 CLOCK_PROBE = timedelta(days=3)  # two clock changes of one zone are at least 4 days apart
 CLOCK_JUMP_MADE_UP_MAX = timedelta(hours=3)  # a longer gap is a lost day, not summer time
 SHOWN_FIRES_MAX = 10_000  # of one preview

@@ -52,8 +52,17 @@ def zone(name: str, *, path: str = "$.schedule.timezone") -> ZoneInfo:
     """
     try:
         return _known(name)
-    except BadInput as bad:
-        raise BadInput(*(problem._replace(path=path) for problem in bad.problems)) from None
+    except LookupError:
+        raise _unknown(name, path) from None
+
+
+def is_known(name: str) -> bool:
+    """Whether there is such a zone here; what else may be meant is not looked for."""
+    try:
+        _known(name)
+    except LookupError:
+        return False
+    return True
 
 
 def transitions(zone: ZoneInfo, after: datetime, until: datetime) -> list[Transition]:
@@ -116,7 +125,7 @@ def _known(name: str) -> ZoneInfo:
         found = _loaded(name)
         if found is not None:
             return found
-    raise _unknown(name)
+    raise LookupError(name)  # and is not kept: zone data may be installed while we run
 
 
 def _loaded(name: str) -> ZoneInfo | None:
@@ -144,7 +153,7 @@ def _is_spelled_so(name: str) -> bool:
     return True  # from the package of zones, whose files are found by their exact names
 
 
-def _unknown(name: str) -> BadInput:
+def _unknown(name: str, path: str) -> BadInput:
     """Return the refusal of a name, with what it may have meant."""
     shown = name if len(name) <= ZONE_CHARS_MAX and name.isprintable() else "that name"
     refused = f'there is no time zone "{shown}".'
@@ -159,7 +168,7 @@ def _unknown(name: str) -> BadInput:
         hint = f"Did you mean {near}?"
     else:
         hint = "Names are those of the tz database: Europe/Warsaw, America/New_York, UTC"
-    return BadInput.at("$.schedule.timezone", refused, hint)
+    return BadInput.at(path, refused, hint)
 
 
 def _near(name: str) -> str | None:

@@ -2,6 +2,9 @@
 
 Fire times are reckoned (`firing`) only for jobs that were touched, when asked who is due. The heaps
 hold stale entries on purpose: one is believed only if the job still says so when it comes up.
+
+A job whose time zone is not known here is held apart: it has no next fire time until the zone is
+there, which is looked for now and then, or until the job is edited.
 """
 
 from collections.abc import Mapping
@@ -10,6 +13,9 @@ from heapq import heappop, heappush
 
 from scheduler.model.firing import next_fire
 from scheduler.model.jobs import JobId
+from scheduler.model.limits import ZONE_LOOK
+from scheduler.model.missing_zones import zone_missed_by
+from scheduler.model.zones import is_known
 from scheduler.rules.job_state import JobState
 
 ONE_SECOND = timedelta(seconds=1)
@@ -26,6 +32,8 @@ class Agenda:
         self._fires: list[tuple[datetime, JobId]] = []
         self._pause_ends: list[tuple[datetime, JobId]] = []
         self._passed: dict[JobId, datetime] = {}
+        self._apart: dict[JobId, str] = {}  # jobs that cannot be reckoned, and the missing zone
+        self._look_at: datetime | None = None  # when to look for those zones again
 
     # -- what has become of jobs
 
@@ -40,7 +48,7 @@ class Agenda:
 
     def forget(self, key: JobId) -> None:
         """Drop a job."""
-        for kept in (self._next, self._unreckoned, self._passed):
+        for kept in (self._next, self._unreckoned, self._passed, self._apart):
             kept.pop(key, None)
 
     def pass_over(self, key: JobId, until: datetime) -> None:
@@ -79,8 +87,8 @@ class Agenda:
 
         Decided or not, they come up again at the next look if they are still due.
         """
-        if self._unreckoned:
-            self._reckon()
+        self._look_for_zones(now)
+        self.reckon()
         due: list[JobState] = []
         fires = self._fires
         while fires and fires[0][0] <= now and len(due) < limit:
@@ -95,6 +103,10 @@ class Agenda:
         """Return how many jobs have an undecided fire time at or before `now`; from any thread."""
         return sum(at <= now for at in list(self._next.values()))
 
+    def held_apart(self) -> dict[JobId, str]:
+        """Return the jobs that cannot be reckoned, each with the missing zone; from any thread."""
+        return dict(self._apart)
+
     def ended_pauses(self, now: datetime) -> list[JobState]:
         """Return the jobs whose pause has ended by itself; the caller resumes each of them."""
         ended: list[JobState] = []
@@ -107,8 +119,7 @@ class Agenda:
 
     def next_fire_due(self) -> datetime | None:
         """Return the earliest undecided fire time of all jobs."""
-        if self._unreckoned:
-            self._reckon()
+        self.reckon()
         fires = self._fires
         while fires and self._next.get(fires[0][1]) != fires[0][0]:
             heappop(fires)
@@ -130,15 +141,30 @@ class Agenda:
             job.paused and not job.removed and job.pause_end is not None and job.pause_end.at == at
         )
 
-    def _reckon(self) -> None:
+    def reckon(self) -> None:
+        """Look up the next fire times of the jobs that were touched."""
         for key in self._unreckoned:
             job = self._jobs.get(key)
-            at = None
+            at = zone = None
             if job is not None and not (job.paused or job.exhausted or job.removed):
-                at = self.next_fire_of(job)
+                zone = zone_missed_by(job.definition)
+                if zone is None:
+                    at = self.next_fire_of(job)
+            if zone is not None:
+                self._apart[key] = zone
+            elif self._apart:
+                self._apart.pop(key, None)
             if at is None:
                 self._next.pop(key, None)
             elif self._next.get(key) != at:
                 self._next[key] = at
                 heappush(self._fires, (at, key))
         self._unreckoned.clear()
+
+    def _look_for_zones(self, now: datetime) -> None:
+        """Have the jobs reckoned whose missing zone has come back; looked for every ZONE_LOOK."""
+        if not self._apart or (self._look_at is not None and now < self._look_at):
+            return
+        self._look_at = now + ZONE_LOOK
+        back = {zone for zone in set(self._apart.values()) if is_known(zone)}
+        self._unreckoned.update((key, None) for key, zone in self._apart.items() if zone in back)

@@ -61,7 +61,7 @@ def advance(timetable: Timetable, now: datetime, last_run: LastRun) -> list[Fact
         return []
     facts: list[Fact] = []
     for key, state in timetable.backfills.items():
-        if state.paused or (state.next_at is not None and state.next_at > now):
+        if (state.next_at is not None and state.next_at > now) or state.is_resting:
             continue
         facts += _Advance(timetable, key, state, now, last_run).facts()
         if len(facts) >= BACKFILL_LOOK_MAX:

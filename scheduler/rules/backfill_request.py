@@ -17,6 +17,7 @@ from scheduler.model.limits import (
     BACKFILL_STRETCHES_MAX,
     BACKFILLS_MAX,
 )
+from scheduler.model.missing_zones import missing_zone, refuse_missing_zone
 from scheduler.model.streams import backfill_stream, job_stream
 from scheduler.rules import calendar
 from scheduler.rules.backfill import refuse_second
@@ -39,6 +40,7 @@ def request_backfill(
     problems = bound_problems(wish)
     if problems:
         raise BadInput(*problems)
+    refuse_missing_zone(job.definition)
     refuse_undecided(job, wish.until)
     refuse_second(timetable, wish)
     if len(timetable.backfills) >= BACKFILLS_MAX:
@@ -81,7 +83,10 @@ def refuse_undecided(job: JobState, until: datetime) -> None:
 def drawn_up(
     job: JobState, wish: c.RequestBackfill, events: Sequence[e.AnyEvent]
 ) -> e.BackfillRequested:
-    """Return the backfill with its calendar. Raises: BadInput, when it has none or too much."""
+    """Return the backfill with its calendar.
+
+    Raises: BadInput, when it has none or too much; Conflict, when a zone of it is not known here.
+    """
     held = calendar.definitions_of(events)
     if wish.schedule == "current":
         held = [calendar.Held(calendar.ALWAYS, job.definition)]
@@ -94,6 +99,12 @@ def drawn_up(
             " (BACKFILL_STRETCHES_MAX).",
             f"The first part: --until {stretches[BACKFILL_STRETCHES_MAX].after:%Y-%m-%dT%H:%M:%SZ}",
         )
+    for stretch in stretches:
+        if zone := missing_zone(stretch.schedule, stretch.exclude):
+            raise Conflict(
+                f'{job.definition.name} had the time zone "{zone}" in this window, which this '
+                "machine does not know. By today's schedule: --schedule current"
+            )
     left_out = calendar.skipped_by_hand(events, wish.after, wish.until)
     asked = e.BackfillRequested(
         backfill=wish.backfill,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
+from scheduler.model.missing_zones import missing_zone
 
 MINUTE = timedelta(minutes=1)
 Ending = Literal["succeeded", "failed", "cancelled"]
@@ -29,6 +30,13 @@ class BackfillState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     cancelled: int = 0
     paused: bool = False
     next_at: datetime | None = None  # no run of it is planned before (its rate)
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it stands still: it is paused, or a zone of its calendar is not known here."""
+        return self.paused or any(
+            missing_zone(stretch.schedule, stretch.exclude) for stretch in self.asked.stretches
+        )
 
 
 def requested(event: e.BackfillRequested) -> BackfillState:

@@ -14,6 +14,7 @@ from scheduler.model.errors import BadInput, Conflict, NotFound
 from scheduler.model.firing import next_fire
 from scheduler.model.jobs import Definition, JobId, Missed
 from scheduler.model.limits import CATCH_UP_FIRES_MAX
+from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.schedules import Interval, Manual, Once
 from scheduler.model.streams import SYSTEM, call_stream, job_stream
 from scheduler.model.validation import validate
@@ -218,8 +219,13 @@ def due_first(
     policy: Definition,
     taken: Taken,
 ) -> list[Fact]:
-    """Decide what is due of a job before it changes; a pause's fires are skipped as `paused`."""
+    """Decide what is due of a job before it changes; a pause's fires are skipped as `paused`.
+
+    Nothing is known to be due of a job whose zone is missing, so nothing is decided.
+    """
     if state.exhausted or isinstance(state.definition.schedule, Manual):
+        return []
+    if zone_missed_by(state.definition) is not None:
         return []
     pauses = [*pauses_of(timetable, state), *standing_pauses(timetable, state, now)]
     facts = plan(
@@ -309,7 +315,7 @@ def resume_job(
     event = e.JobResumed(job=wish.job, at=at, missed=missed)
     facts = [Fact(job_stream(wish.job), event)]
     resumed = evolve_job(state, event)
-    if timetable.system.paused or resumed.exhausted:
+    if timetable.system.paused or resumed.exhausted or zone_missed_by(resumed.definition):
         return facts
     return facts + plan(timetable, resumed, now, taken=taken)
 

@@ -15,6 +15,7 @@ from scheduler.model.firing import next_fire
 from scheduler.model.invocations import Outcome
 from scheduler.model.jobs import FailureKind, Retry, RunId
 from scheduler.model.limits import CRASHES_MAX, HEAD_CHARS, STEPS_MAX
+from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.streams import call_stream
 from scheduler.rules.aftermath import Aftermath
 from scheduler.rules.facts import Fact
@@ -144,6 +145,8 @@ def give_up_time(run: RunState, begun_at: datetime) -> datetime | None:
     """Return from when on no attempt begins, given that of the first one; None for no such time."""
     retry = run.definition.retry
     if retry.until_next_fire:
+        if zone_missed_by(run.definition) is not None:
+            return None  # the next fire time is not known here; `max_attempts` still holds
         return next_fire(run.definition.schedule, begun_at)
     return None if retry.give_up_after is None else begun_at + retry.give_up_after
 

@@ -8,6 +8,7 @@ from scheduler.model.errors import BadInput, Conflict
 from scheduler.model.excluded import excluded_in, is_excluded
 from scheduler.model.firing import next_fire
 from scheduler.model.limits import EXCLUDED_RANGES_MAX, SKIPS_NAMED_MAX
+from scheduler.model.missing_zones import refuse_missing_zone
 from scheduler.model.streams import job_stream
 from scheduler.rules.facts import Fact
 from scheduler.rules.job_state import JobState
@@ -20,6 +21,7 @@ ONE_SECOND = timedelta(seconds=1)
 def skip_next(timetable: Timetable, wish: c.SkipNextFire, now: datetime) -> list[Fact]:
     """Have a fire time passed over when it comes: the one named, else the next."""
     state = existing(timetable, wish.job)
+    refuse_missing_zone(state.definition)
     fire_time = next_of(state, now) if wish.fire_time is None else wish.fire_time
     if fire_time is None:
         raise Conflict(f"{state.definition.name} has no fire time to come; nothing can be skipped")

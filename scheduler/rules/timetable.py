@@ -378,7 +378,7 @@ class Timetable:
                 backfill.next_at
                 for key, backfill in self.backfills.items()
                 if backfill.next_at is not None
-                and not backfill.paused
+                and not backfill.is_resting
                 and len(self.open_in.get(key, ())) < backfill.asked.concurrency
             ]
         return min(wakes) if wakes else None

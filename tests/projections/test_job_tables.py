@@ -10,6 +10,7 @@ from scheduler.model.jobs import Definition, JobId
 from scheduler.model.schedules import Manual
 from scheduler.rules.job_state import JobState, Resumption
 from tests.projections.histories import EVERY_MINUTE, NOON
+from tests.zone_files import IN_ATLANTIS
 
 MINUTE = timedelta(minutes=1)
 DEFINITION = Definition(name="orders", service="api.sync", schedule=EVERY_MINUTE)
@@ -40,6 +41,11 @@ def test_the_next_fire_comes_after_cursor_and_beginning_and_not_after_the_end() 
     assert NOON + 5 * MINUTE == upcoming_fire(job)
     assert NOON + 6 * MINUTE == upcoming_fire(replace(job, cursor=NOON + 5 * MINUTE))
     assert upcoming_fire(replace(job, cursor=NOON + 6 * MINUTE)) is None
+
+
+def test_a_job_whose_zone_is_not_known_here_shows_no_next_fire() -> None:
+    apart = replace(DEFINITION, schedule=IN_ATLANTIS)
+    assert upcoming_fire(replace(JOB, definition=apart)) is None
 
 
 @pytest.mark.parametrize("word", ["paused", "exhausted", "removed"])

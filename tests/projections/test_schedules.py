@@ -9,17 +9,20 @@ from msgspec.structs import replace
 from projections.job_tables import state_of
 from projections.read_jobs import job, jobs, system, upcoming
 from projections.rows import JobRow
+from projections.schedules import Schedules
+from projections.verification import verify
 from scheduler.executor.derived import ViewsFile
 from scheduler.log.contract import Request, Write
 from scheduler.model import coming
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
-from scheduler.model.jobs import DateRange, Exclude, JobId
+from scheduler.model.jobs import DateRange, Definition, Exclude, JobId
 from scheduler.model.schedules import Interval, Manual, Once, Schedule
-from scheduler.model.streams import SYSTEM, skips_stream
+from scheduler.model.streams import SYSTEM, job_stream, skips_stream
 from tests.projections.histories import BEN, EVERY_MINUTE, LIVES, NOON, History, live
 from tests.projections.views import folded
+from tests.zone_files import IN_ATLANTIS
 
 MINUTE = timedelta(minutes=1)
 
@@ -306,3 +309,19 @@ def test_the_rows_hold_the_states_that_the_executor_believes(
     timetable = history.handle.timetable
     assert timetable.jobs == {key: stored[key] for key in timetable.jobs}
     assert all(stored[key].removed for key in stored.keys() - timetable.jobs.keys())
+
+
+def test_a_job_whose_zone_is_not_known_here_stops_no_view_and_rebuilds_alike() -> None:
+    history, job = begun()
+    apart = e.JobRevised(
+        job=job,
+        revision=2,
+        definition=Definition(name="orders", service="api.sync", schedule=IN_ATLANTIS),
+        effective_at=NOON,
+    )
+    history.log.append(Request([Write(job_stream(job), 1, [apart])], BEN))
+    views, projector = folded(history.log)
+    row = shown(history, views=views)
+    assert ("active", None, IN_ATLANTIS) == (row.status, row.next_fire, row.schedule)
+    assert projector.failure is None
+    assert () == verify(history.log, views, Schedules).differences

@@ -1,7 +1,6 @@
 """The doctor reads every stored schedule again, with the zone data that is installed now."""
 
 import os
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from scheduler.model.jobs import JobId
 from scheduler.model.schedules import Cron, Schedule
 from tests.tools.conftest import Serve
 from tests.tools.making import CLOCK, FAR, definition
+from tests.zone_files import zone_file
 from tools import doctor as module
 from tools.app import open_wishes
 from tools.doctor import Finding, examine
@@ -31,12 +31,6 @@ COMMAND = "import sys; from tools.cli.main import main; sys.exit(main())"
 NINE = ("0 9 * * *",)
 NAMES = ("warsaw", "tokyo", "utc")
 HOURS_AHEAD = 5  # of UTC, by the zone file that the tests put in place of Warsaw's
-
-
-def zone_file(hours: int) -> bytes:
-    """Return a TZif file (RFC 9636) of a zone whose clock never changes."""
-    header = struct.pack(">4sc15x6I", b"TZif", b"\0", 0, 0, 0, 0, 1, 4)
-    return header + struct.pack(">ibB", hours * 3_600, 0, 0) + f"+{hours:02}\0".encode()
 
 
 @pytest.fixture

@@ -52,3 +52,10 @@ def test_a_rest_after_a_jump_is_known_since_before_it() -> None:
     status = rig.executor.status()
     assert status.is_resting
     assert before == status.decided_at
+
+
+def test_what_is_owed_is_known_once_the_log_is_taken_up() -> None:
+    rig = Rig()
+    rig.define("*/5 * * * *")
+    rig.clock.set(at("10:12"))
+    assert 1 == rig.restarted().executor.status().owed  # and no turn was made yet

@@ -12,7 +12,8 @@ import pytest
 
 from scheduler.model.errors import BadInput
 from scheduler.model.limits import CLOCK_PROBE, ZONE_CHARS_MAX
-from scheduler.model.zones import transitions, zone
+from scheduler.model.zones import is_known, transitions, zone
+from tests.zone_files import LEMURIA, installed
 
 HOUR = timedelta(hours=1)
 
@@ -83,6 +84,14 @@ def test_a_refusal_names_the_path_it_was_given() -> None:
     with pytest.raises(BadInput) as refused:
         zone("Nowhere", path="--tz")
     assert "--tz" == refused.value.problems[0].path
+
+
+def test_whether_a_name_is_known_is_told_without_listing_all_zones(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(zoneinfo, "available_timezones", None)
+        assert (True, False, False) == tuple(map(is_known, ("UTC", LEMURIA, "posixrules")))
+    with installed(LEMURIA, tmp_path):
+        assert is_known(LEMURIA)  # it came while we ran
 
 
 def test_a_name_in_another_case_is_refused_on_a_disk_that_ignores_case(

@@ -1,0 +1,41 @@
+"""Jobs that cannot be reckoned here: a time zone they name is not known on this machine.
+
+A zone is known when a job is defined, but a log may be carried to a machine with other zone data,
+and zone data may shrink. Nothing can be said about the fire times of such a job, so it is held
+apart: it is not decided, its cursor stays, and whoever asks for its fire times is told why. With
+the zone back it goes on as after a downtime.
+"""
+
+from scheduler.model.errors import Conflict
+from scheduler.model.jobs import Definition, Exclude
+from scheduler.model.schedules import Cron, Manual, Schedule
+from scheduler.model.zones import is_known
+
+
+def missing_zone(schedule: Schedule, exclude: Exclude | None) -> str | None:
+    """Return the zone that fire times hang on and that is not known here; None when all are."""
+    if isinstance(schedule, Cron) and not is_known(schedule.timezone):
+        return schedule.timezone
+    if exclude is None or isinstance(schedule, Manual) or is_known(exclude.timezone):
+        return None
+    return exclude.timezone
+
+
+def zone_missed_by(definition: Definition) -> str | None:
+    """Return the zone that a job's fire times hang on and that is not known here, if any."""
+    return missing_zone(definition.schedule, definition.exclude)
+
+
+def why_apart(name: str, zone: str) -> str:
+    """Return the sentence for people: why a job does not fire, and what helps."""
+    return (
+        f'{name} does not fire: this machine has no time zone "{zone}". Install the zone data that '
+        f"has it, or name another: horolog job edit {name} --tz ZONE"
+    )
+
+
+def refuse_missing_zone(definition: Definition) -> None:
+    """Refuse what hangs on fire times that cannot be reckoned here. Raises: Conflict."""
+    zone = zone_missed_by(definition)
+    if zone is not None:
+        raise Conflict(why_apart(definition.name, zone))
