@@ -160,6 +160,11 @@ METRICS: Final = (
         unit="seconds",
     ),
     Metric("horolog_fires_owed", "gauge", "Jobs with a fire time that is due and undecided."),
+    Metric(
+        "horolog_jobs_held_apart",
+        "gauge",
+        "Jobs that do not fire, as their time zone is not known here; /readyz names them.",
+    ),
     Metric("horolog_paused", "gauge", "1 while everything is paused."),
     Metric("horolog_resting", "gauge", "1 while deciding rests after a jump of the clock."),
     Metric("horolog_faulty", "gauge", "1 while nothing can be stored."),

@@ -52,6 +52,7 @@ class Figures(NamedTuple):
     heartbeat_age: timedelta
     clock_offset: timedelta
     fires_owed: int
+    jobs_held_apart: int
     is_resting: bool
     is_faulty: bool
     slots: int
@@ -173,6 +174,7 @@ def add_figures(families: Families, figures: Figures) -> None:
     add("horolog_loop_heartbeat_age_seconds", figures.heartbeat_age.total_seconds())
     add("horolog_clock_offset_seconds", figures.clock_offset.total_seconds())
     add("horolog_fires_owed", figures.fires_owed)
+    add("horolog_jobs_held_apart", figures.jobs_held_apart)
     add("horolog_resting", figures.is_resting)
     add("horolog_faulty", figures.is_faulty)
     add("horolog_slots", figures.slots)

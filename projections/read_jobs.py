@@ -128,6 +128,14 @@ def upcoming(connection: sqlite3.Connection, limit: int = ROWS_PER_LIST_MAX) -> 
     return [JOB.read(row) for row in question.ask(connection, "next_fire, name", limit)]
 
 
+def without_next_fire(connection: sqlite3.Connection) -> list[JobRow]:
+    """Return active jobs that have no next fire time, by name: few, such as those held apart."""
+    question = Question(JOB.columns, "jobs")
+    question.where("status = ?", "active")
+    question.where("next_fire IS NULL")
+    return [JOB.read(row) for row in question.ask(connection, "name", ROWS_PER_LIST_MAX)]
+
+
 def count_jobs(connection: sqlite3.Connection) -> dict[JobStatus, int]:
     """Return how many jobs there are of each status that occurs."""
     return dict(connection.execute("SELECT status, count(*) FROM jobs GROUP BY status"))

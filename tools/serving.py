@@ -42,6 +42,7 @@ from scheduler.model.errors import HorologError
 from scheduler.model.invocations import Invoke
 from scheduler.model.jobs import RunId
 from scheduler.model.limits import VIEWS_PATIENCE
+from scheduler.model.missing_zones import told_apart
 from services.invoke import Workers
 from services.loading import Loaded
 from services.locks import alive_children
@@ -249,6 +250,7 @@ class Served:
             "running": status.attempts_out,
             "slots": status.slots,
             "owed": status.owed,
+            "held_apart": told_apart(status.held_apart),
             "ahead_s": status.ahead.total_seconds(),
             "resting": status.is_resting,
             "stopping": status.is_stopping,

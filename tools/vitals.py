@@ -20,6 +20,7 @@ from scheduler.executor.loop import Executor
 from scheduler.executor.messages import Status
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.limits import HEARTBEAT_MAX
+from scheduler.model.missing_zones import told_apart
 from tools.installation import versions
 
 
@@ -31,6 +32,7 @@ class Readiness(Struct, frozen=True):
     since: datetime | None  # when it could for the last time
     heartbeat_at: datetime
     owed: int  # jobs with a fire time that is due and undecided
+    notes: tuple[str, ...] = ()  # what a person should see to, though others can be decided
 
 
 class Health(Struct, frozen=True):
@@ -63,12 +65,13 @@ class Vitals:
 
     def _readiness(self, status: Status) -> Readiness:
         why = why_not(status)
+        notes = tuple(told_apart(status.held_apart))
         if why is None:
             self._unready_at = None
-            return Readiness(True, None, None, status.heartbeat_at, status.owed)
+            return Readiness(True, None, None, status.heartbeat_at, status.owed, notes)
         seen_at = self._unready_at = self._unready_at or self._clock.now()
         since = min(seen_at, status.decided_at)
-        return Readiness(False, why, since, status.heartbeat_at, status.owed)
+        return Readiness(False, why, since, status.heartbeat_at, status.owed, notes)
 
     def figures(self) -> Figures:
         """Return how the process stands now."""
@@ -89,6 +92,7 @@ class Vitals:
             heartbeat_age=status.silence,
             clock_offset=status.ahead,
             fires_owed=status.owed,
+            jobs_held_apart=len(status.held_apart),
             is_resting=status.is_resting,
             is_faulty=status.fault is not None,
             slots=status.slots,

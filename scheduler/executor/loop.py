@@ -151,6 +151,11 @@ class Executor(Turns):
             attempts_out=len(self._dispatch.out),
             slots=self.slots,
             owed=timetable.count_due(now),
+            held_apart={
+                job.definition.name: zone
+                for key, zone in timetable.agenda.held_apart().items()
+                if (job := timetable.jobs.get(key)) is not None
+            },
             ahead=ahead if ahead > AHEAD_MIN else timedelta(),
             is_resting=self._watch.is_resting,
             is_stopping=self._is_stopping,

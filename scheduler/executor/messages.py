@@ -1,6 +1,6 @@
 """What reaches the deciding thread, and what can be seen of it from outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -33,6 +33,7 @@ class Status(NamedTuple):
     attempts_out: int
     slots: int
     owed: int  # jobs with a fire time that is due and undecided
+    held_apart: Mapping[str, str]  # jobs by name, each with its time zone, which is not known here
     ahead: timedelta  # how far the log is ahead of the clock
     is_resting: bool  # after a forward jump of the clock
     is_stopping: bool

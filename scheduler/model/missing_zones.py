@@ -6,10 +6,14 @@ apart: it is not decided, its cursor stays, and whoever asks for its fire times 
 the zone back it goes on as after a downtime.
 """
 
+from collections.abc import Mapping
+
 from scheduler.model.errors import Conflict
 from scheduler.model.jobs import Definition, Exclude
 from scheduler.model.schedules import Cron, Manual, Schedule
 from scheduler.model.zones import is_known
+
+NAMES_TOLD = 3  # of the jobs that lack one zone; the others are counted
 
 
 def missing_zone(schedule: Schedule, exclude: Exclude | None) -> str | None:
@@ -29,9 +33,24 @@ def zone_missed_by(definition: Definition) -> str | None:
 def why_apart(name: str, zone: str) -> str:
     """Return the sentence for people: why a job does not fire, and what helps."""
     return (
-        f'{name} does not fire: this machine has no time zone "{zone}". Install the zone data that '
-        f"has it, or name another: horolog job edit {name} --tz ZONE"
+        f'{name} does not fire: this machine has no time zone "{zone}". Install zone data that has '
+        f"it, or name another zone: horolog job edit {name}"
     )
+
+
+def told_apart(apart: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each missing zone; `apart` has jobs by name, each with its zone."""
+    by_zone: dict[str, list[str]] = {}
+    for name, zone in sorted(apart.items()):
+        by_zone.setdefault(zone, []).append(name)
+    return [_told(zone, names) for zone, names in sorted(by_zone.items())]
+
+
+def _told(zone: str, names: list[str]) -> str:
+    first, more = ", ".join(names[:NAMES_TOLD]), len(names) - NAMES_TOLD
+    shown = f"{first} and {more:,} more" if more > 0 else first
+    count = "1 job does" if len(names) == 1 else f"{len(names):,} jobs do"
+    return f'{count} not fire, as this machine has no time zone "{zone}": {shown}'
 
 
 def refuse_missing_zone(definition: Definition) -> None:

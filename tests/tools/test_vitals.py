@@ -32,6 +32,7 @@ WELL = Status(
     attempts_out=0,
     slots=32,
     owed=0,
+    held_apart={},
     ahead=timedelta(),
     is_resting=False,
     is_stopping=False,
@@ -102,6 +103,17 @@ def test_a_fault_is_told_since_the_last_decision(served: Served, standing: Stand
     ready = served.readiness()
     assert (False, "Disk full") == (ready.is_ready, ready.why)
     assert (NOON - SECOND, 14) == (ready.since, ready.owed)
+
+
+def test_jobs_held_apart_are_noted_whether_others_can_be_decided_or_not(
+    served: Served, standing: Standing
+) -> None:
+    standing.now = WELL._replace(held_apart={"orders": "Mars/Base"})
+    ready = served.readiness()
+    assert ready.is_ready
+    assert ready.notes[0].endswith('no time zone "Mars/Base": orders')
+    standing.now = standing.now._replace(fault="Disk full")
+    assert (False, ready.notes) == (served.readiness().is_ready, served.readiness().notes)
 
 
 def test_what_the_executor_does_not_note_is_told_since_it_was_first_seen(

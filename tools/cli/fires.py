@@ -61,6 +61,8 @@ def zone_of(schedule: Schedule, otherwise: str) -> str:
 
 def as_records(fires: Sequence[datetime], zone: str) -> list[dict[str, str]]:
     """Return fire times as scripts read them: UTC, and local with its offset."""
+    if not fires:
+        return []  # perhaps because the zone is not known here
     local = ZoneInfo(zone)
     return [{"utc": compact(at), "local": at.astimezone(local).isoformat()} for at in fires]
 

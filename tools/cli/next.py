@@ -5,6 +5,7 @@ import click
 from projections import read_jobs
 from projections.rows import JobRow
 from scheduler.model.limits import SHOWN_ROWS_MAX
+from scheduler.model.missing_zones import told_apart, zone_missed_by
 from scheduler.model.written import format_instant
 from tools.cli.asking import serving_notes
 from tools.cli.call import Call, pass_call
@@ -34,12 +35,17 @@ def next_fires(call: Call, /, *, limit: int) -> None:
     """List what fires next, and what fired last.
 
     Left out are fire times that will not run: on excluded days, or to be passed over. A job that is
-    paused without an end, exhausted or run by hand only has no next fire time.
+    paused without an end, exhausted or run by hand only has no next fire time; nor has one whose
+    time zone this machine does not know, which is told.
     """
     with reading(call) as opened:
         rows = read_jobs.upcoming(opened.views, limit=limit)
         system = read_jobs.system(opened.views)
+        unforeseen = read_jobs.without_next_fire(opened.views)
     show_rows(call, SHAPE, (record(call, row) for row in rows))
+    zones = {row.name: zone_missed_by(row.definition) for row in unforeseen}
+    for text in told_apart({name: zone for name, zone in zones.items() if zone is not None}):
+        note(text)
     if call.form.kind == "people":
         for text in serving_notes(call):
             note(text)

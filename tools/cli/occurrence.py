@@ -17,11 +17,19 @@ from scheduler.log.contract import Log, Recorded
 from scheduler.model import events as e
 from scheduler.model.firing import fire_times, next_fire, previous_fire
 from scheduler.model.jobs import Definition, JobId, RunId, SkipReason
+from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.streams import SYSTEM, fire_stream, job_stream, skips_stream
 from scheduler.rules.run_state import RunState, evolve_run, opened
 
 Verdict = Literal[
-    "run", "skipped", "not-decided", "no-fire-time", "before-definition", "exhausted", "removed"
+    "run",
+    "skipped",
+    "not-decided",
+    "no-fire-time",
+    "before-definition",
+    "exhausted",
+    "removed",
+    "no-zone",  # it cannot be told whether it is a fire time
 ]
 ONE_SECOND = timedelta(seconds=1)
 
@@ -122,6 +130,8 @@ def still_over(exhausted: Recorded | None, definition: Definition, at: datetime)
     event = exhausted.event
     if isinstance(event, e.JobExhausted) and event.reason == "max-runs":
         return True
+    if zone_missed_by(definition) is not None:
+        return False  # nobody knows
     following = next_fire(definition.schedule, at)
     return following is None or not is_fire_time(definition, following)
 
@@ -136,6 +146,8 @@ def find(log: Log, job: JobId, at: datetime) -> Found:
         first = life.phases[0]
         return _no_fire("before-definition", at, first, (first.recorded,))
     phase = in_force(life, at)
+    if zone_missed_by(phase.definition) is not None:
+        return Found(verdict="no-zone", cited=(phase.recorded,), definition=phase.definition)
     if not is_fire_time(phase.definition, at):
         return _no_fire("no-fire-time", at, phase, (phase.recorded,))
     skipped = skip_told(log, life, job, at)
@@ -246,8 +258,10 @@ def stand_in_for(
     log: Log, job: JobId, definition: Definition, skip: e.FiresSkipped
 ) -> Recorded | None:
     """Return the planning of the run that covers a coalesced window, None for other skips."""
+    if skip.reason != "coalesced" or zone_missed_by(definition) is not None:
+        return None
     following = next_fire(definition.schedule, skip.until)
-    if skip.reason != "coalesced" or following is None:
+    if following is None:
         return None
     page = log.read(stream=fire_stream(following, job), limit=1)
     return page[0] if page and _planned(page[0]) is not None else None
@@ -295,6 +309,8 @@ def _undecided(life: Life) -> tuple[Verdict, Recorded | None]:
 def _no_fire(verdict: Verdict, at: datetime, phase: Phase, cited: tuple[Recorded, ...]) -> Found:
     """Return the answer for an instant that is no fire time, with the fire times around it."""
     definition = phase.definition
+    if zone_missed_by(definition) is not None:
+        return Found(verdict=verdict, cited=cited, definition=definition)
     floor = phase.after if definition.start_at is None else definition.start_at - ONE_SECOND
     before = previous_fire(definition.schedule, at)
     after = next_fire(definition.schedule, max(at, floor))

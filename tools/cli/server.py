@@ -30,7 +30,8 @@ LOOK_S = 0.05  # between two looks whether a server has let go of its log
 STATUS = Shape(
     (
         *("serving", "db", "pid", "host", "since", "horolog", "epoch", "position", "jobs"),
-        *("runs_open", "running", "slots", "owed", "ahead_s", "resting", "stopping", "fault"),
+        *("runs_open", "running", "slots", "owed", "held_apart", "ahead_s", "resting"),
+        *("stopping", "fault"),
         *("heartbeat_at", "views_position", "views_failure", "services", "services_missing"),
         "socket",
     ),
@@ -198,6 +199,7 @@ def _lines(record: Record, call: Call) -> list[str]:
         f"  {_count(record['position'], 'event')}, socket {record['socket']}",
     ]
     lines += [f"  {told}" for told in _list(record["services_missing"])]
+    lines += [f"  {told}" for told in _list(record["held_apart"])]
     if record["views_failure"]:
         lines.append(f"  The views are not kept up: {record['views_failure']}")
     if record["ahead_s"]:

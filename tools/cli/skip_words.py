@@ -9,6 +9,7 @@ from scheduler.model.instants import SECOND
 from scheduler.model.jobs import Exclude, SkipReason
 from scheduler.model.plain_dates import write_days
 from scheduler.model.streams import compact
+from scheduler.model.zones import is_known
 
 REASONS: Mapping[SkipReason, str] = {
     "misfire": "it came too late and the job's catch_up is none",
@@ -31,7 +32,7 @@ def command_for(name: str, after: datetime, until: datetime) -> str:
 
 def excluded_words(exclude: Exclude | None, at: datetime) -> str:
     """Return which of the excluded days a fire time lies on."""
-    if exclude is not None:
+    if exclude is not None and is_known(exclude.timezone):
         day = at.astimezone(ZoneInfo(exclude.timezone)).date()
         for days in exclude.dates:
             if days.first <= day <= days.last:

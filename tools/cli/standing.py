@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from scheduler.model.jobs import Definition
+from scheduler.model.missing_zones import why_apart, zone_missed_by
 from scheduler.model.schedules import Interval
 from scheduler.model.sentence import sentence
 from scheduler.model.written import format_instant
@@ -51,10 +52,19 @@ def preview(standing: Standing, call: Call) -> dict[str, object]:
         "timezone": timezone,
         "fires": fires.as_records(next_fires(standing), timezone),
         "policies": policy_line(definition),
-        "warnings": []
-        if standing.is_over
-        else fires.warnings_of(definition.schedule, after=standing.cursor),
+        "warnings": _warnings(standing),
     }
+
+
+def _warnings(standing: Standing) -> list[str]:
+    """Return what is out of the ordinary about the job's fire times to come."""
+    definition = standing.definition
+    if standing.is_over:
+        return []
+    zone = zone_missed_by(definition)
+    if zone is not None:
+        return [why_apart(definition.name, zone)]
+    return fires.warnings_of(definition.schedule, after=standing.cursor)
 
 
 def lines(standing: Standing, call: Call) -> list[str]:
@@ -62,16 +72,18 @@ def lines(standing: Standing, call: Call) -> list[str]:
     definition = standing.definition
     timezone = fires.zone_of(definition.schedule, call.zone)
     shown = fires.as_lines(next_fires(standing), timezone)
+    zone = None if standing.is_over else zone_missed_by(definition)
+    none = "no fire time is left" if zone is None else why_apart(definition.name, zone)
     return [
         f"{definition.name}: {sentence(definition.schedule, zone=timezone)}",
-        *(shown or ["  no fire time is left"]),
+        *(shown or [f"  {none}"]),
         policy_line(definition),
     ]
 
 
 def next_fires(standing: Standing, count: int = fires.FIRES_SHOWN) -> list[datetime]:
-    """Return the next fire times of a job as it stands."""
-    if standing.is_over:
+    """Return the next fire times of a job as it stands; none when its zone is not known here."""
+    if standing.is_over or zone_missed_by(standing.definition) is not None:
         return []
     return fires.coming(
         standing.definition,

@@ -14,6 +14,7 @@ from scheduler.log.contract import Recorded
 from scheduler.model import events as e
 from scheduler.model.excluded import is_excluded
 from scheduler.model.jobs import JobId
+from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.sentence import sentence
 from scheduler.model.streams import compact
 from scheduler.model.written import format_duration, format_instant
@@ -99,6 +100,9 @@ def verdict_sentence(
         case "no-fire-time":
             words = sentence(found.definition.schedule, zone=call.zone)
             return f"{when} is no fire time: the job fires {words}{neighbours(call, found)}"
+        case "no-zone":
+            zone = zone_missed_by(found.definition)
+            return f'{when} cannot be told: this machine has no time zone "{zone}"'
         case "not-decided":
             return f"{when} is not decided yet: {undecided_words(call, at, found, owner)}"
 

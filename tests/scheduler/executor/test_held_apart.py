@@ -11,7 +11,7 @@ from scheduler.rules.facts import Fact
 from tests.backfill_facts import requested
 from tests.facts import JOB, attempt_started, caught_up, planned, registered, run, succeeded
 from tests.scheduler.executor.rig import Rig, of_runs
-from tests.zone_files import IN_ATLANTIS, IN_LEMURIA, LEMURIA, installed
+from tests.zone_files import ATLANTIS, IN_ATLANTIS, IN_LEMURIA, LEMURIA, installed
 
 OTHER = JobId("job-2")
 EVERY_5 = "*/5 * * * *"
@@ -38,6 +38,7 @@ def test_all_others_fire_and_it_can_be_run_by_hand() -> None:
         attempt_started("10:05", code="code of s", job=OTHER),
         succeeded("10:05", job=OTHER),
     ] == of_runs(rig)
+    assert {JOB: ATLANTIS} == rig.executor.status().held_apart
     rig.ask(c.TriggerJob(job=JOB, run=run("call-1"))).result(0)
     rig.turn()
     assert succeeded("call-1") == of_runs(rig)[-1]

@@ -122,7 +122,7 @@ def test_health_tells_how_long_the_loop_has_been_silent(address: Address) -> Non
 def test_a_ready_server_says_so(address: Address) -> None:
     answer = asked(address, "/readyz")
     assert (200, "application/json") == (answer.status, answer.kind)
-    assert {"is_ready": True, "why": None, "since": None, "owed": 0} == {
+    assert {"is_ready": True, "why": None, "since": None, "owed": 0, "notes": []} == {
         key: value for key, value in answer.value.items() if key != "heartbeat_at"
     }
 
@@ -193,6 +193,7 @@ def test_a_full_disk_fails_readiness_alone_and_tells_since_when_and_what_is_owed
             "since": "2026-03-01T12:00:00Z",
             "heartbeat_at": "2026-03-01T12:00:09Z",
             "owed": 14,
+            "notes": [],
         } == answer.value
         assert 200 == asked(address, "/healthz").status
 
