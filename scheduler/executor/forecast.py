@@ -25,6 +25,7 @@ from scheduler.model.firing import fire_times
 from scheduler.model.instants import CALENDAR_END, instant, second_at
 from scheduler.model.limits import FORESEEN_FIRES, FORESEEN_SCHEDULES_MAX, SEARCH_YEARS
 from scheduler.model.schedules import Cron, Schedule
+from scheduler.model.zones import is_known
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS forecast(
@@ -60,11 +61,13 @@ def note(
     Of more than FORESEEN_SCHEDULES_MAX different ones the first are noted; one that cannot be
     reckoned here is not. Raises: sqlite3.Error, ViewsRenewed.
     """
-    crons = dict.fromkeys(one for one in schedules if isinstance(one, Cron))
+    crons = dict.fromkeys(
+        one for one in schedules if isinstance(one, Cron) and is_known(one.timezone)
+    )
     until = min(now + timedelta(days=366 * SEARCH_YEARS), CALENDAR_END)
     rows = []
     for schedule in list(crons)[:FORESEEN_SCHEDULES_MAX]:
-        with suppress(BadInput):  # its zone is not known here, which the doctor tells
+        with suppress(BadInput):  # its text is accepted no more, which the doctor tells
             ahead = fire_times(schedule, after=now, until=until, limit=FORESEEN_FIRES)
             seconds = tuple(second_at(fire) for fire in ahead)
             rows.append((_encode_key(schedule), _encode(Forecast(seconds, dict(versions)))))
