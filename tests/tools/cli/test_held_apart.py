@@ -1,6 +1,7 @@
 """A job whose time zone this machine does not know: each command says so in one sentence."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,11 @@ from scheduler.model.streams import job_stream
 from tests.facts import defined
 from tests.tools.cli.desk import NOON, Desk
 from tests.tools.cli.test_server import serving
-from tests.zone_files import ATLANTIS, IN_ATLANTIS
+from tests.zone_files import ATLANTIS, IN_ATLANTIS, LEMURIA, installed
 
 NO_ZONE = 'this machine has no time zone "Europe/Atlantis"'
 TOLD = f"2 jobs do not fire, as {NO_ZONE}: orders, out"
+FIVE_PAST, TEN_PAST = "2026-03-02T12:05Z", "2026-03-02T12:10Z"
 TODAY = (DateRange(date(2026, 3, 2), date(2026, 3, 2)),)
 DEFINITIONS = (
     defined(IN_ATLANTIS, name="orders", service="a.ok"),
@@ -61,6 +63,33 @@ def test_of_an_instant_it_cannot_be_told_whether_it_is_a_fire_time(carried: Desk
     assert f"{job} at 2026-03-02 13:10:00 CET cannot be told: {NO_ZONE}" == answer["sentence"]
     before = carried.done("why", job, "2026-03-02T11:10Z", "--json").json
     assert ("before-definition", None) == (before["verdict"], before["after"])
+
+
+def test_of_what_ran_before_the_zone_was_lost_everything_is_told(
+    desk: Desk, tmp_path: Path
+) -> None:
+    with installed(LEMURIA, tmp_path / "zones"):
+        desk.done("job", "add", "orders", "a.ok", "--cron", "*/5 * * * *", "--tz", LEMURIA)
+        desk.carry_out(12 * 60)
+        desk.done("backfill", "start", "orders", "--from", FIVE_PAST, "--until", TEN_PAST)
+        desk.carry_out()
+    answer = desk.done("why", "orders", FIVE_PAST, "--json").json
+    assert ("run", "succeeded", "coalesced") == (
+        answer["verdict"],
+        answer["status"],
+        answer["reason"],
+    )
+
+
+def test_a_run_on_a_day_that_was_excluded_in_a_lost_zone_is_told(
+    desk: Desk, tmp_path: Path
+) -> None:
+    with installed(LEMURIA, tmp_path / "zones"):
+        excluding = ("--exclude", "2026-03-02", "--tz", LEMURIA)
+        desk.done("job", "add", "orders", "a.ok", "--cron", "*/5 * * * *", *excluding)
+        desk.carry_out(12 * 60)
+    assert "no-zone" == desk.done("why", "orders", FIVE_PAST, "--json").json["verdict"]
+    assert ["excluded"] == [row["reason"] for row in desk.done("missed", "--json").json]
 
 
 @pytest.mark.parametrize(
