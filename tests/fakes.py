@@ -5,11 +5,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 
-from scheduler.log.contract import Appended, Nanoseconds, Request
+from scheduler.log.contract import (
+    Appended,
+    ContentState,
+    Nanoseconds,
+    Recorded,
+    Request,
+)
 from scheduler.log.memory import MemoryLog
 from scheduler.model.errors import HorologError
 from scheduler.model.invocations import Invocation, Outcome, Report, StopReason, Wish
 from scheduler.model.jobs import RunId
+from scheduler.model.limits import PAGE_EVENTS_MAX
 from tests.facts import Kind
 
 Answer = Callable[[Invocation], Outcome | None]
@@ -151,3 +158,53 @@ class HeldLog(MemoryLog):
         other.contents = self.contents.copy()
         other.kept_until = self.kept_until.copy()
         return other
+
+
+class UnreadLog(HeldLog):
+    """One that can also fail to be read; what it reads itself while it writes is not counted."""
+
+    def __init__(self, clock_ns: Nanoseconds) -> None:
+        super().__init__(clock_ns)
+        self.unread: Exception | None = None  # for every reading, while it is set
+        self.unread_at = 0  # ... or for this one alone, counted from 1
+        self.reads = 0
+        self._is_writing = False
+
+    def release(self, most: int = 1_000_000) -> None:
+        """Write what waits, at most so many requests, in order."""
+        self._is_writing = True
+        super().release(most)
+        self._is_writing = False
+
+    def read(
+        self,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        stream: str | None = None,
+        limit: int = PAGE_EVENTS_MAX,
+    ) -> list[Recorded]:
+        """Return a page of events, if it can be read."""
+        self._look()
+        return super().read(after=after, until=until, stream=stream, limit=limit)
+
+    def version(self, stream: str) -> int:
+        """Return the last version of a stream, if it can be read."""
+        self._look()
+        return super().version(stream)
+
+    def content(self, digest: str) -> bytes | None:
+        """Return the bytes under a digest, if they can be read."""
+        self._look()
+        return super().content(digest)
+
+    def content_state(self, digest: str) -> ContentState | None:
+        """Return whether the bytes under a digest are there, if that can be read."""
+        self._look()
+        return super().content_state(digest)
+
+    def _look(self) -> None:
+        if not self._is_writing:
+            self.reads += 1
+            if self.unread is not None and self.unread_at in {0, self.reads}:
+                raise self.unread

@@ -42,16 +42,21 @@ class Dispatch:
         self._wish = wish
         self._deadlines: list[tuple[int, Attempt]] = []
 
-    def start(self, runs: list[RunState], name_of: Callable[[RunState], str]) -> None:
+    def prepared(
+        self, runs: list[RunState], name_of: Callable[[RunState], str]
+    ) -> list[tuple[RunState, Invocation]]:
+        """Return these runs, each with what its attempt is told; all of it is read from the log."""
+        return [(run, self._invocation(run, name_of(run))) for run in runs]
+
+    def start(self, prepared: list[tuple[RunState, Invocation]]) -> None:
         """Hand these attempts out; their starts are durable."""
         begun_ns = self._clock.monotonic_ns()
         invocations: list[Invocation] = []
         lost: list[Outcome] = []
-        for run in runs:
+        for run, invocation in prepared:
             attempt = (run.run, run.attempt)
             due_ns = begun_ns + nanoseconds(run.definition.timeout)
             self._expect(attempt, Out(run.epoch, begun_ns, due_ns))
-            invocation = self._invocation(run, name_of(run))
             if invocation.input_text is None and run.input is not None:
                 lost.append(without_input(run))
             else:

@@ -68,6 +68,7 @@ class Handle:
         self.timetable = restore() or Timetable()
         self.on_committed: Committed = _ignore
         self.on_failed: Failed = _ignore
+        self.on_flushed: Callable[[], None] = lambda: None  # what was gathered is sent
         self._known = Known(
             self._is_taken, code, self._has_content, self._last_run, self._job_events
         )
@@ -80,10 +81,11 @@ class Handle:
 
     def refold(self) -> None:
         """Throw away the fold, and what was decided on it uncommitted; read the log again."""
+        timetable = self._restore() or Timetable()
+        replay(self.log, timetable)  # when this fails, the old fold stays for another try
         self._pending = _Gathered()
         self.refolds += 1
-        self.timetable = self._restore() or Timetable()
-        replay(self.log, self.timetable)
+        self.timetable = timetable
 
     # -- one wish
 
@@ -195,7 +197,9 @@ class Handle:
             return None
         gathered, self._pending = self._pending, _Gathered()
         meta = Meta(actor="scheduler", epoch=self.timetable.system.epoch)
-        return self._submit(gathered, meta=meta, key=None)
+        appended = self._submit(gathered, meta=meta, key=None)
+        self.on_flushed()
+        return appended
 
     # -- the parts
 
@@ -203,13 +207,18 @@ class Handle:
         """Fold facts, noting for each stretch of one stream the version it follows."""
         timetable = self.timetable
         versions = timetable.versions
+        continued = {  # read before anything is folded: when that fails, the fold still holds
+            stream: self.log.version(stream)
+            for stream, event in facts
+            if stream not in versions and is_rerun(event)
+        }
+        for stream, version in continued.items():
+            timetable.continue_stream(stream, version)
         writes = gathered.writes
         last: str | None = None
         events: list[e.AnyEvent] = []
         for stream, event in facts:
             if stream != last:
-                if stream not in versions and is_rerun(event):
-                    timetable.continue_stream(stream, self.log.version(stream))
                 events = []
                 writes.append(Write(stream, versions.get(stream, 0), events))
                 last = stream

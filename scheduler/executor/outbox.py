@@ -1,4 +1,4 @@
-"""Requests on their way to the disk, and what to do when one fails.
+"""Requests on their way to the disk, and what to do when one fails, or when the log is not read.
 
 Requests are settled in the order they were sent. When one fails, the fold holds what never
 happened, and every later request fails behind it; once all are settled the log is read again, and
@@ -6,6 +6,10 @@ outcomes whose record was lost are recorded anew. A full disk is probed after a 
 again, and nothing is decided before it takes something: so the fault is told for as long as it
 lasts and no longer. A wish that cannot be stored (too large, a key of another) costs nobody else
 anything. After a fault that leaves the file in doubt, nothing is sent any more until a restart.
+
+When reading fails in the middle of a turn, what was sent before is sound and is settled as ever;
+the rest of the turn is void, and goes the same road: a pause, the log read again. A log that cannot
+be believed ends it all, as a file in doubt does.
 """
 
 from collections.abc import Callable
@@ -15,16 +19,21 @@ from scheduler.executor.clock import Clock
 from scheduler.executor.handle import Handle
 from scheduler.executor.messages import Settled
 from scheduler.model.errors import (
+    Corrupt,
     HorologError,
     KeyReused,
     Outpaced,
     Refused,
     StaleEpoch,
     StorageFailed,
+    Unreachable,
     VersionConflict,
 )
 from scheduler.model.invocations import Outcome
 from scheduler.model.limits import IDLE_WAIT, REQUESTS_IN_FLIGHT_MAX, STORAGE_RETRY
+
+# How reading an open log fails; a file that another program has locked is Unreachable.
+READING_FAILED = (Corrupt, Unreachable, OSError, MemoryError)
 
 
 class Outbox:
@@ -32,7 +41,7 @@ class Outbox:
 
     def __init__(self, handle: Handle, clock: Clock, wake: Callable[[], None]) -> None:
         """Begin with nothing in flight; `wake` is called from any thread when there is news."""
-        self.is_void = False  # a request failed: the fold does not hold
+        self.is_void = False  # a request or a reading failed: the fold does not hold
         self.is_halted = False  # for good
         self.fault: str | None = None
         self._handle = handle
@@ -45,6 +54,7 @@ class Outbox:
         self._wake = wake
         self._probe: Future[None] | None = None
         self.refusal: HorologError | None = None  # of the last probe: nobody need wait for another
+        handle.on_flushed = self._note_sent
 
     @property
     def in_flight(self) -> int:
@@ -62,12 +72,17 @@ class Outbox:
         return not (self.is_void or self.is_halted)
 
     def keep(self, outcomes: list[Outcome]) -> None:
-        """Keep outcomes that were gathered until the next request has made them durable."""
+        """Keep outcomes that are gathered until the next request has made them durable."""
         self._unsent += outcomes
 
     def flush(self) -> None:
-        """Send what was gathered."""
-        if self._handle.flush() is not None and self._unsent:
+        """Send what was gathered, unless it is void."""
+        if not self.is_void:
+            self._handle.flush()
+
+    def _note_sent(self) -> None:
+        """Note the request that carries the outcomes kept: a wish sends them on before itself."""
+        if self._unsent:
             self._sent.append((self._handle.sent, self._unsent))
             self._unsent = []
 
@@ -76,11 +91,20 @@ class Outbox:
         self._settled += 1
         if settled.error is not None:
             self._fail(settled.error)
-        elif not self.is_void:
+        elif self._durable == self._settled - 1:
             self._durable = self._settled
-            self.fault = None
             while self._sent and self._sent[0][0] <= self._durable:
                 del self._sent[0]
+            if not self.is_void:
+                self.fault = None
+
+    def fail(self, error: Exception) -> None:
+        """Take note that reading failed in the middle of a turn, or while the log was read again.
+
+        `error` is one of READING_FAILED. It passes, unless it says that the log cannot be believed.
+        """
+        self.is_void = True
+        self._blame(as_corrupt(error))
 
     def look(self) -> None:
         """Halt when the log says that nothing is written any more, whoever it was that failed."""
@@ -122,9 +146,14 @@ class Outbox:
             return None
         if self.fault is not None and not self._takes_something():
             return None
+        try:
+            self._handle.refold()
+        except READING_FAILED as error:
+            self.fail(error)
+            self.refusal = as_corrupt(error)
+            return None
         lost = [outcome for _, outcomes in self._sent for outcome in outcomes] + self._unsent
         self._sent, self._unsent = [], []
-        self._handle.refold()
         self._durable = self._settled
         self.is_void = False
         self.fault = self.refusal = None
@@ -143,3 +172,11 @@ class Outbox:
         self._blame(error)
         self.refusal = error if isinstance(error, HorologError) else None
         return False
+
+
+def as_corrupt(error: Exception) -> Corrupt:
+    """Return what one of READING_FAILED means for whoever decides: it passes, or it does not."""
+    if isinstance(error, Corrupt):
+        return error
+    told = str(error) if isinstance(error, HorologError) else f"The log cannot be read ({error!r})"
+    return StorageFailed(told, in_doubt=False)

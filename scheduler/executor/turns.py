@@ -5,9 +5,10 @@ wishes; decide what time has brought; send all of it as one request. What a comm
 an answer) happens when the commit says so, not before. `turn` may be called by hand, on a manual
 clock: that is how it is tested.
 
-When an append fails, all that was decided on it is void: the fold is read again from the log. A
-full disk is waited out; after anything worse nothing is decided any more until a restart
-(`outbox`).
+When an append fails, all that was decided on it is void: the fold is read again from the log. When
+a reading fails that a decision needs, the rest of the turn is void, and what it did not come to is
+left for a later one. A full disk is waited out, and so is a log that cannot be read; after anything
+worse nothing is decided any more until a restart (`outbox`).
 """
 
 import queue
@@ -20,7 +21,7 @@ from scheduler.executor.clock import Clock
 from scheduler.executor.dispatch import Dispatch
 from scheduler.executor.handle import Answer, Handle
 from scheduler.executor.messages import Called, Message, Reported, Settled, Wish, Wishes, Woken
-from scheduler.executor.outbox import Outbox
+from scheduler.executor.outbox import READING_FAILED, Outbox
 from scheduler.executor.watch import ClockWatch
 from scheduler.model import commands as c
 from scheduler.model import events as e
@@ -99,9 +100,12 @@ class Turns:
             self._outcomes = lost + self._outcomes
             self._has_more = True
         if self._outbox.can_decide:
-            self._carry_out()
-            self._look_at_clock()
-            self._decide()
+            try:
+                self._carry_out()
+                self._look_at_clock()
+                self._decide()
+            except READING_FAILED as error:
+                self._outbox.fail(error)
             if self._outbox.fault is None and not self._watch.is_resting:
                 self._decided_at = self._heartbeat_at
             if self._is_stopping or not self._outbox.is_full:
@@ -159,7 +163,8 @@ class Turns:
         facts, self._allowed = self._allowed, []
         runs = self.handle.timetable.runs
         epoch = self.handle.timetable.system.epoch
-        starting = []
+        starting: list[RunState] = []
+        begun: list[Fact] = []  # their starts
         for fact in facts:
             event = fact.event
             if isinstance(event, e.AttemptStarted):
@@ -177,13 +182,17 @@ class Turns:
                     )
                 else:
                     starting.append(run)
+                    begun.append(fact)
             elif isinstance(event, e.CancelRequested):
                 run = runs.get(event.run)
                 if run is not None:
                     grace = self._definition_of(run).cancel_grace
                     self._dispatch.stop(run.run, run.attempt, "cancelled", grace)
         if starting:
-            self._dispatch.start(starting, self._name_of)
+            self._allowed = begun  # until all that they are to be told has been read
+            invocations = self._dispatch.prepared(starting, self._name_of)
+            self._allowed = []
+            self._dispatch.start(invocations)
 
     def _name_of(self, run: RunState) -> str:
         return self._definition_of(run).name
@@ -210,8 +219,8 @@ class Turns:
             if outcome.output is not None:
                 encoded = outcome.output.text.encode()
                 outputs[digest_of(encoded)] = encoded
-        self.handle.gather(c.RecordOutcomes(outcomes=tuple(outcomes)), contents, outputs)
         self._outbox.keep(outcomes)
+        self.handle.gather(c.RecordOutcomes(outcomes=tuple(outcomes)), contents, outputs)
 
     def _answer_people(self) -> None:
         if self._is_stopping:

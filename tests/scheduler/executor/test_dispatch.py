@@ -49,7 +49,7 @@ class Desk:
             attempt_started(fire),
         )
         state = story.timetable.runs[run(fire)]
-        self.dispatch.start([state], lambda _: "its name")
+        self.dispatch.start(self.dispatch.prepared([state], lambda _: "its name"))
         return state
 
 
@@ -166,7 +166,7 @@ def test_deadlines_of_attempts_that_are_back_do_not_pile_up_behind_a_long_one() 
     story = given(registered("* * * * *", at="10:00"), planned("10:05"), attempt_started("10:05"))
     state = story.timetable.runs[run("10:05")]
     for _ in range(3 * STALE_ENTRIES_MAX):
-        desk.dispatch.start([state], lambda _: "job")
+        desk.dispatch.start(desk.dispatch.prepared([state], lambda _: "job"))
         desk.dispatch.returned(Outcome(run=state.run, attempt=1, epoch=1, kind="succeeded"))
     assert 2 * STALE_ENTRIES_MAX > len(vars(desk.dispatch)["_deadlines"])
 
