@@ -75,7 +75,8 @@ class Chronicle:
             for recorded in self.log.follow(self.position):
                 self.position = recorded.position
                 self._fold(recorded)
-                self._untold.append(recorded)
+                if not self._is_of_another_run(recorded.event):
+                    self._untold.append(recorded)
 
     def untold(self) -> list[Recorded]:
         """Return the events that were read since the last call."""
@@ -96,6 +97,10 @@ class Chronicle:
         """Return the runs that have not ended."""
         return [run for run in list(self.runs.values()) if not run.ended]
 
+    def _is_of_another_run(self, event: e.AnyEvent) -> bool:
+        """Return whether an event is of a run that was not taken in: DEMO_FIRES_MAX had come."""
+        return isinstance(event, e.RunEvent) and event.run not in self.runs
+
     def _fold(self, recorded: Recorded) -> None:
         match recorded.event:
             case e.JobDefined(job=job, definition=definition, cursor=cursor):
@@ -111,6 +116,8 @@ class Chronicle:
                     of = self.jobs[job]
                     number = len(self.runs_of(of.name)) + 1
                     self.runs[run] = Run(of, run, number, fire_time)
+            case event if self._is_of_another_run(event):
+                return
             case e.AttemptStarted(run=run, attempt=attempt):
                 self.runs[run].attempt = attempt
             case e.StepCompleted(run=run, attempt=attempt, name=name):
