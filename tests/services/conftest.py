@@ -12,6 +12,7 @@ from services import registry as registries
 from services.invoke import Workers
 from services.loading import load
 from services.registry import Registry
+from tests.services.isolated import is_released, processes_naming
 from tests.services.making import Line, Reports
 
 
@@ -32,8 +33,12 @@ def line() -> Iterator[Line]:
 
 
 @pytest.fixture
-def children_dir(tmp_path: Path) -> Path:
-    return tmp_path / "children"
+def children_dir(tmp_path: Path) -> Iterator[Path]:
+    """Return where children keep their locks; no child, nor an owner of one, may be left."""
+    folder = tmp_path / "children"
+    yield folder
+    assert all(is_released(lock) for lock in folder.glob("*.lock"))
+    assert [] == processes_naming(tmp_path)
 
 
 @pytest.fixture

@@ -1,7 +1,13 @@
 """Services that run in processes of their own, and how the tests ask for them."""
 
+import fcntl
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
 from scheduler.model.invocations import Invocation
-from tests.services.making import invocation
+from tests.services.making import PATIENCE_S, invocation
 
 SERVICES = '''
 import sys
@@ -260,3 +266,32 @@ def isolated(
     steps: dict[str, str | None] | None = None,
 ) -> Invocation:
     return invocation(service, run=run, isolation="process", input_text=input_text, steps=steps)
+
+
+def is_released(path: Path) -> bool:
+    """Wait until nobody holds the lock; a child's lock goes a moment after its connections."""
+    got = threading.Event()
+
+    def take() -> None:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            got.set()
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        got.set()
+        os.close(descriptor)
+
+    threading.Thread(target=take, daemon=True).start()
+    return got.wait(PATIENCE_S)
+
+
+def processes_naming(folder: Path) -> list[str]:
+    """Return the command lines that name a folder; where there is no /proc, none is known."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            words = path.read_bytes().decode(errors="replace").split("\0")
+            if any(str(folder) in word for word in words):
+                found.append(" ".join(words))
+    return found

@@ -1,12 +1,12 @@
 """What a child does with its call; real processes."""
 
-import fcntl
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from services.invoke import Workers
 from services.loading import load
 from services.locks import alive_children, lock_path
 from services.registry import Registry
-from tests.services.isolated import SERVICES, isolated
+from tests.services.isolated import SERVICES, is_released, isolated
 from tests.services.making import PATIENCE_S, Line, Reports, unasked
 
 
@@ -157,12 +157,10 @@ if __name__ == "__main__":
 """
 
 OWNER = """
-import sys, threading
-from datetime import timedelta
+import os, sys
 from pathlib import Path
 from time import perf_counter_ns
 from services.invoke import Workers
-from services.loading import load
 from services.loading import load
 from tests.services.making import invocation, unasked
 
@@ -170,26 +168,28 @@ folder, children_dir, service, port = sys.argv[1:]
 registry = load(["jobs.py"], Path(folder), installed=False).registry
 workers = Workers(registry, slots=4, monotonic_ns=perf_counter_ns, children_dir=Path(children_dir))
 workers.start([invocation(service, isolation="process", input_text=port)], print, unasked)
-threading.Event().wait()
+sys.stdin.read()  # until whoever started this kills it, or is gone without having done so
+os._exit(0)
 """
 
 
-def is_released(path: Path) -> bool:
-    """Wait until nobody holds the lock; a child's lock goes a moment after its connections."""
-    got = threading.Event()
+@pytest.fixture
+def owner(tmp_path: Path, children_dir: Path) -> Iterator[Callable[[str, str], Popen[bytes]]]:
+    """Return what starts a process that owns a child; it is killed in the end, however that is."""
+    with ExitStack() as started:
 
-    def take() -> None:
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            got.set()
-            return
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        got.set()
-        os.close(descriptor)
+        def start(service: str, port: str) -> Popen[bytes]:
+            made = started.enter_context(
+                Popen(
+                    [sys.executable, "-c", OWNER, str(tmp_path), str(children_dir), service, port],
+                    stdin=subprocess.PIPE,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                )
+            )
+            started.callback(made.kill)
+            return made
 
-    threading.Thread(target=take, daemon=True).start()
-    return got.wait(PATIENCE_S)
+        yield start
 
 
 @pytest.mark.parametrize(
@@ -206,16 +206,16 @@ def is_released(path: Path) -> bool:
     ],
 )
 def test_a_child_and_all_it_started_die_with_their_owner(
-    service: str, tmp_path: Path, children_dir: Path, line: Line
+    service: str,
+    owner: Callable[[str, str], Popen[bytes]],
+    children_dir: Path,
+    line: Line,
 ) -> None:
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path), str(children_dir), service, line.port],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    owning = owner(service, line.port)
     line.heard()
     assert [("run-1", 1)] == alive_children(children_dir)
-    owner.kill()
-    owner.wait()
+    owning.kill()
+    owning.wait()
     while line.heard():  # a service may still say that it tidies up; then nobody is left
         pass
     assert is_released(lock_path(children_dir, "run-1", 1))
