@@ -34,6 +34,7 @@ SKIPS_NAMED_MAX = 100  # fire times of one job that are to be passed over
 RETRY_FACTOR_MAX = 1_000.0  # beyond, the second delay is the last
 JSON_DEPTH_MAX = 32  # nesting of what people send; deeper is an attack or a loop
 JSON_NUMBER_CHARS_MAX = 100  # digits of one whole number in JSON
+DEFINITIONS_JUDGED_MAX = 10_000  # sound ones that are remembered; as many as one file applies
 SCHEDULES_JUDGED_MAX = 10_000  # schedules whose problems are remembered, most have none
 SETTINGS_BYTES_MAX = 1024 * 1024  # a settings file is written by hand
 PATTERNS_MAX = 1_000  # files and modules named to load services from

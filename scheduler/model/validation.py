@@ -22,6 +22,7 @@ from scheduler.model.jobs import Definition
 from scheduler.model.json_values import path_key, shown, text_problem
 from scheduler.model.limits import (
     DEFINITION_BYTES_MAX,
+    DEFINITIONS_JUDGED_MAX,
     DURATION_MAX,
     EXPRESSIONS_MAX,
     INPUT_BYTES_MAX,
@@ -58,8 +59,26 @@ def validate(definition: Definition) -> None:
         raise BadInput(*problems)
 
 
+_sound: dict[int, Definition] = {}  # by their ids: definitions lately found to be sound
+
+
 def problems_of(definition: Definition) -> list[Problem]:
-    """Return every problem of the definition, none when it may be a job."""
+    """Return every problem of the definition, none when it may be a job.
+
+    Whoever reads a definition asks, and whoever decides about it asks again; the very same one is
+    judged once, unless it has labels: a table can be changed.
+    """
+    if _sound.get(id(definition)) is definition:
+        return []
+    problems = _judged(definition)
+    if not problems and not definition.labels:
+        if len(_sound) >= DEFINITIONS_JUDGED_MAX:
+            _sound.clear()
+        _sound[id(definition)] = definition
+    return problems
+
+
+def _judged(definition: Definition) -> list[Problem]:
     problems = [
         *name_problems(definition.name),
         *service_problems(definition.service),

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from scheduler.model import (
     clock_changes,
@@ -22,11 +23,12 @@ from scheduler.model import (
     zones,
 )
 from scheduler.model.cron_fields import MINUTE, Field
-from scheduler.model.jobs import DateRange, Exclude
+from scheduler.model.jobs import DateRange, Definition, Exclude
 from scheduler.model.limits import (
     CLOCK_YEARS_MAX,
     DAY_RULES_MAX,
     DAY_TIMES_MAX,
+    DEFINITIONS_JUDGED_MAX,
     EXPRESSIONS_PARSED_MAX,
     FIELDS_READ_MAX,
     LENGTHS_READ_MAX,
@@ -35,7 +37,7 @@ from scheduler.model.limits import (
     SCHEDULES_READ_MAX,
     ZONES_MAX,
 )
-from scheduler.model.schedules import Cron, Once
+from scheduler.model.schedules import Cron, Manual, Once
 
 Key = tuple[Any, ...]
 YEARS = range(2, 9_999)  # of the calendar, with a margin on both sides
@@ -137,3 +139,10 @@ def test_what_is_remembered_is_never_more_than_its_bound(
     for key in islice(keys(), most + 1):
         remembering(*key)
     assert most == remembering.cache_info().currsize
+
+
+def test_no_more_sound_definitions_are_remembered_than_the_bound() -> None:
+    blank = Definition(name="blank", service="blank", schedule=Manual())
+    for _ in range(DEFINITIONS_JUDGED_MAX + 1):
+        validation.problems_of(replace(blank))
+    assert len(vars(validation)["_sound"]) <= DEFINITIONS_JUDGED_MAX

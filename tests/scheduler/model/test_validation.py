@@ -7,8 +7,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from scheduler.model import validation
 from scheduler.model.content import Payload
-from scheduler.model.errors import BadInput
+from scheduler.model.errors import BadInput, Problem
 from scheduler.model.jobs import DateRange, Definition, Exclude, Retry
 from scheduler.model.limits import (
     CATCH_UP_FIRES_MAX,
@@ -328,6 +329,22 @@ def test_a_one_time_job_on_an_excluded_day_is_refused(zone: str, lines: int) -> 
 
 def test_a_description_may_have_lines() -> None:
     assert [] == told(replace(SOUND, description="one\n\ttwo\r\nthree"))
+
+
+def test_a_sound_definition_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    definition, alike = replace(SOUND), replace(SOUND)
+    validate(definition)
+    nothing_is_sound = Problem("$", "is judged.")
+    monkeypatch.setattr(validation, "_judged", lambda _: [nothing_is_sound])
+    assert [] == problems_of(definition)
+    assert [nothing_is_sound] == problems_of(alike)
+
+
+def test_labels_that_were_changed_are_judged_again() -> None:
+    definition = replace(SOUND, labels={"team": "sales"})
+    validate(definition)
+    definition.labels[""] = "nobody"
+    assert ['$.labels."": is no label\'s name.'] == told(definition)
 
 
 def test_all_problems_are_told_at_once() -> None:
