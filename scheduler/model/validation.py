@@ -59,22 +59,24 @@ def validate(definition: Definition) -> None:
         raise BadInput(*problems)
 
 
-_sound: dict[int, Definition] = {}  # by their ids: definitions lately found to be sound
+# By their ids: definitions lately found to be sound, and the labels they had, which can be changed.
+_sound: dict[int, tuple[Definition, dict[str, str]]] = {}
 
 
 def problems_of(definition: Definition) -> list[Problem]:
     """Return every problem of the definition, none when it may be a job.
 
-    Whoever reads a definition asks, and whoever decides about it asks again; the very same one is
-    judged once, unless it has labels: a table can be changed.
+    Whoever reads a definition asks, and whoever decides about it asks again: the very same one is
+    judged once.
     """
-    if _sound.get(id(definition)) is definition:
+    known, labels = _sound.get(id(definition), (None, None))
+    if known is definition and labels == definition.labels:
         return []
     problems = _judged(definition)
-    if not problems and not definition.labels:
+    if not problems:
         if len(_sound) >= DEFINITIONS_JUDGED_MAX:
             _sound.clear()
-        _sound[id(definition)] = definition
+        _sound[id(definition)] = (definition, dict(definition.labels))
     return problems
 
 
