@@ -131,8 +131,7 @@ class Model:
         if everything is not None and (own is None or own.at < everything.at):
             ends.append(everything)
         if job.is_paused or self.is_paused:
-            is_ended = self._change(key, rest) is not None
-            expect(is_ended, "decided during a pause")
+            expect(self._change(key, rest) is not None, "decided during a pause")
             ends.append(End(now, "skip"))
         pauses = [end for end in ends if end.at > job.cursor]
         return job.fate(at, now, self._policy(key, rest), pauses)
@@ -161,7 +160,8 @@ class Model:
                 job = self.jobs[key]
                 expect(at == max(now, job.cursor), f"an edit at {now} holds from {at}")
                 expect(not job.owed(at), f"an edit passed over {job.owed(at)}")
-                job.definition, job.cursor, job.since = event.definition, at, at
+                job.definition, job.cursor = event.definition, at
+                job.since = max([at, *job.fates])  # the old one may have runs ahead of the clock
                 job.resumed = None
                 job.is_over = False
                 expect(event.exhausted != job.has_more() or job.is_manual, f"{key} ends wrongly")
