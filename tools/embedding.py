@@ -23,19 +23,22 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from scheduler.executor.clock import Clock, SystemClock
 from scheduler.model import commands as c
+from scheduler.model.backfill_events import Only, Order
 from scheduler.model.errors import Conflict
+from scheduler.model.events import RunPlanned, ServiceCalled
 from scheduler.model.in_code import in_utc
-from scheduler.model.jobs import Definition, JobId, Missed, RunId
+from scheduler.model.jobs import BackfillId, Definition, JobId, Missed, RunId
 from scheduler.model.limits import SLOTS_DEFAULT
 from scheduler.model.plain import read_changes, read_definition
 from scheduler.model.schedules import Manual, Schedule
 from tools.app import create, open_reading, open_wishes
 from tools.in_python import changed, written
 from tools.settings import Settings, read_concurrency
+from tools.wishes import Told
 
 Value = TypeVar("Value")
 MANUAL = Manual()
@@ -139,6 +142,76 @@ class Horolog:
         self._ask(c.TriggerJob(job=self._id_of(job), run=run, input=given), contents)
         return run
 
+    # -- runs, by their ids or the beginnings of them
+
+    def cancel(self, run: str) -> None:
+        """End a run: at once when nothing of it is running, else as soon as its attempt ends."""
+        self._ask_about(self.run(run), c.CancelRun)
+
+    def retry(self, run: str) -> None:
+        """Try a failed, expired, cancelled or held run again, as the same run. Raises: Conflict."""
+        self._ask_about(self.run(run), c.RetryRun)
+
+    def replay(self, run: str) -> RunId:
+        """Run an ended run's occurrence once more. Returns: the new run's id. Raises: Conflict."""
+        told = self._ask_about(self.run(run), c.ReplayRun)
+        begun = (fact.event for fact in told.facts)
+        return next(one.run for one in begun if isinstance(one, RunPlanned | ServiceCalled))
+
+    def resolve(self, run: str, verdict: Literal["succeeded", "failed", "retry"]) -> None:
+        """Settle a held run. Raises: Conflict, when it is not held."""
+        row = self.run(run)
+        self._ask(c.ResolveRun(run=row.run, verdict=verdict), stream=row.stream)
+
+    # -- backfills
+
+    def backfill(
+        self,
+        job: str,
+        after: datetime,
+        until: datetime,
+        *,
+        only: Only = "missing",
+        order: Order = "oldest",
+        concurrency: int = 1,
+        per_minute: int | None = None,
+        callbacks: bool = False,
+        schedule: Literal["then", "current"] = "then",
+    ) -> BackfillId:
+        """Run what is `only` so of a job's fire times in (after, until]; a server carries it out.
+
+        At most `concurrency` of its runs are open at once, and `per_minute` begun a minute.
+        `callbacks`: each run calls back, else only the end of the whole does. `schedule`: whose
+        fire times, those of the schedule of that time or of today's.
+        Returns: its id. Raises: BadInput; Conflict, when another is about the same time.
+        """
+        wish = c.RequestBackfill(
+            backfill=BackfillId(self.clock.new_id()),
+            job=self._id_of(job),
+            after=in_utc(after, "$.after"),
+            until=in_utc(until, "$.until"),
+            only=only,
+            order=order,
+            concurrency=concurrency,
+            per_minute=per_minute,
+            callbacks=callbacks,
+            schedule=schedule,
+        )
+        self._ask(wish)
+        return wish.backfill
+
+    def pause_backfill(self, backfill: str) -> None:
+        """Plan no further run of a backfill. Raises: NotFound, when it is over."""
+        self._ask(c.PauseBackfill(backfill=self._backfill(backfill)))
+
+    def resume_backfill(self, backfill: str) -> None:
+        """Go on with a paused backfill."""
+        self._ask(c.ResumeBackfill(backfill=self._backfill(backfill)))
+
+    def cancel_backfill(self, backfill: str) -> None:
+        """End a backfill for good: its runs that have not started are cancelled."""
+        self._ask(c.CancelBackfill(backfill=self._backfill(backfill)))
+
     # -- reading
 
     def jobs(self) -> list[Any]:
@@ -159,6 +232,19 @@ class Horolog:
 
         job_id = None if job is None else self._id_of(job)
         return self._read(lambda views: runs(views, job=job_id))
+
+    def run(self, run: str) -> Any:  # noqa: ANN401  # a row of the views
+        """Return one run, by its id or the beginning of it. Raises: NotFound, Conflict."""
+        from projections.read_runs import run as one
+
+        return self._read(lambda views: one(views, run))
+
+    def backfills(self, job: str | None = None) -> list[Any]:
+        """Return the backfills, of all jobs or of one, the latest first."""
+        from projections.read_backfills import backfills
+
+        job_id = None if job is None else self._id_of(job)
+        return self._read(lambda views: backfills(views, job=job_id))
 
     def misses(self) -> list[Any]:
         """Return the windows of fire times that did not become runs."""
@@ -257,13 +343,32 @@ class Horolog:
         finally:
             served.stop()
 
-    def _ask(self, command: c.AnyCommand, contents: dict[str, bytes] | None = None) -> None:
+    def _ask(
+        self,
+        command: c.AnyCommand,
+        contents: dict[str, bytes] | None = None,
+        *,
+        stream: str | None = None,
+    ) -> Told:
         with open_wishes(self.settings, clock=self.clock) as wishes:
-            wishes.ask(command, contents=contents)
+            return wishes.ask(command, contents=contents, stream=stream)
+
+    def _ask_about(
+        self,
+        row: Any,  # noqa: ANN401  # of the views
+        kind: type[c.CancelRun | c.RetryRun | c.ReplayRun],
+    ) -> Told:
+        return self._ask(kind(run=row.run), stream=row.stream)
 
     def _read(self, question: Callable[[Any], Value]) -> Value:
         with open_reading(self.settings) as reading:
             return question(reading.views)
+
+    def _backfill(self, backfill: str) -> BackfillId:
+        from projections.read_backfills import backfill as one
+
+        found: BackfillId = self._read(lambda views: one(views, backfill)).backfill
+        return found
 
     def _id_of(self, job: str) -> JobId:
         found: JobId = self.job(job).job_id

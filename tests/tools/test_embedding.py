@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from horolog import Context, Horolog, every, once, service
+from horolog import Context, Horolog, cron, every, once, service
 from scheduler.model.errors import BadInput, Conflict, NotFound
 from services.registry import DEFAULT
+from tests.services.making import PATIENCE_S
 
 CALLED = Event()
 
@@ -146,3 +147,74 @@ def test_limits_of_keys_are_handed_in_and_checked(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"^concurrency\.db: got 0 instead"):
         Horolog(tmp_path / "other.db", concurrency={"db": 0})
     assert {"db": 2} == Horolog(tmp_path / "other.db", concurrency={"db": 2}).settings.concurrency
+
+
+# -- runs and backfills
+
+
+def fail() -> None:
+    CALLED.set()
+    raise ValueError("as asked")
+
+
+def carried_out(horolog: Horolog) -> None:
+    """Serve until the service was called."""
+    CALLED.clear()
+    with horolog:
+        assert CALLED.wait(PATIENCE_S)
+
+
+def test_a_run_is_tried_again_run_once_more_and_ended(horolog: Horolog) -> None:
+    service("embedding.fails")(fail)
+    horolog.add("broken", "embedding.fails", retry={"max_attempts": 1})
+    run = horolog.trigger("broken")
+    carried_out(horolog)
+    assert ("failed", 1) == (horolog.run(run).status, horolog.run(run).attempts)
+    horolog.retry(run[:13])
+    carried_out(horolog)
+    assert ("failed", 2) == (horolog.run(run).status, horolog.run(run).attempts)
+    again = horolog.replay(run)
+    horolog.cancel(again)
+    assert (run, "cancelled") == (horolog.run(again).of, horolog.run(again).status)
+
+
+def test_what_a_run_does_not_allow_is_refused(horolog: Horolog) -> None:
+    horolog.add("orders", "embedding.call")
+    run = horolog.trigger("orders")
+    horolog.cancel(run)
+    with pytest.raises(Conflict, match="nothing to cancel"):
+        horolog.cancel(run)
+    with pytest.raises(Conflict, match="not held"):
+        horolog.resolve(run, "succeeded")
+    with pytest.raises(NotFound):
+        horolog.retry("no such run")
+
+
+def test_a_past_window_is_run_once_and_its_end_calls_back(horolog: Horolog) -> None:
+    service("embedding.quiet")(lambda: None)
+    policies = {"overlap": "allow", "on_success": "service:embedding.call"}
+    horolog.add("orders", "embedding.quiet", cron("0 * * * *"), **policies)
+    until = horolog.job("orders").cursor.replace(microsecond=0)
+    window = (until - timedelta(hours=3), until)
+    backfill = horolog.backfill("orders", *window, concurrency=3)
+    horolog.pause_backfill(backfill)
+    assert ["paused"] == [row.status for row in horolog.backfills("orders")]
+    horolog.resume_backfill(backfill)
+    carried_out(horolog)
+    (row,) = horolog.backfills("orders")
+    assert (3, 3, "finished") == (row.count, row.succeeded, row.status)
+    horolog.cancel_backfill(horolog.backfill("orders", *window))
+    assert ["cancelled", "finished"] == [row.status for row in horolog.backfills()]
+    assert 3 == len(horolog.runs("orders"))
+
+
+def test_a_backfill_that_cannot_be_is_refused_by_its_field(horolog: Horolog) -> None:
+    horolog.add("orders", "embedding.call", cron("0 * * * *"))
+    now = horolog.job("orders").cursor.replace(microsecond=0)
+    with pytest.raises(BadInput, match="until"):
+        horolog.backfill("orders", now, now - timedelta(hours=1))
+    with pytest.raises(BadInput, match="after"):
+        horolog.backfill("orders", now.replace(tzinfo=None), now)
+    with pytest.raises(BadInput, match="concurrency"):
+        horolog.backfill("orders", now - timedelta(hours=9), now, concurrency=0)
+    assert [] == horolog.backfills()
