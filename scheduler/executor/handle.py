@@ -7,6 +7,7 @@ every later one that was decided on its fold fails too, and the fold is thrown a
 One thread calls this: the executor's, or that of a single command.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from scheduler.model.content import Contents
 from scheduler.model.errors import Conflict, KeyReused
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import EVENTS_PER_APPEND_MAX
-from scheduler.model.streams import fire_stream, job_stream
+from scheduler.model.streams import call_stream, fire_stream, job_stream
 from scheduler.rules.decide import Known, decide, no_code
 from scheduler.rules.facts import Fact
 from scheduler.rules.run_state import ENDED, RunState
@@ -76,6 +77,7 @@ class Handle:
         self.sent = 0  # requests so far; each is settled once, in order
         self.appends = Timings(APPEND_BOUNDS_S)  # from sending a request until it is durable
         self._pending = _Gathered()
+        self._unsettled: deque[Sequence[Fact]] = deque()  # of requests on their way, in order
         self._asked: dict[str, tuple[Asker, Future[Answer]]] = {}  # by key, not yet durable
         replay(log, self.timetable)
 
@@ -107,6 +109,8 @@ class Handle:
             meta = replace(meta, digest=digest_of_command(command))
         if key is not None and (found := self._answered(key, meta)) is not None:
             return found
+        if self._was_begun(command):
+            return _done(Answer())
         with self._recalled(command, stream):
             facts = decide(self.timetable, command, self.clock.now(), self._known)
             if not facts:
@@ -144,12 +148,28 @@ class Handle:
                 )
             if found is not None and found[0].status not in ENDED:
                 raise Conflict(f"run {command.run} has ended this very moment; look at it again")
+            if self._is_changing(stream):  # what is read back is not the latest
+                raise Conflict(f"run {command.run} is changing this very moment; look at it again")
             if found is not None:
                 self.timetable.recall(*found)
         try:
             yield
         finally:
             self.timetable.dismiss(command.run)
+
+    def _is_changing(self, stream: str) -> bool:
+        """Return whether an event of a stream is in the fold and not yet durable."""
+        waiting = [*self._unsettled.copy(), self._pending.facts]
+        return any(fact.stream == stream for facts in waiting for fact in facts)
+
+    def _was_begun(self, command: c.AnyCommand) -> bool:
+        """Return whether the run that a wish names has begun before, and is over."""
+        if not isinstance(command, c.TriggerJob | c.CallService):
+            return False
+        return command.run not in self.timetable.runs and self._has(call_stream(command.run))
+
+    def _has(self, stream: str) -> bool:
+        return self._is_changing(stream) or self.log.version(stream) > 0
 
     def _answered(self, key: str, meta: Meta) -> Future[Answer] | None:
         """Return the answer that was given under this key, or is about to be."""
@@ -240,10 +260,12 @@ class Handle:
         sent_ns = self.clock.monotonic_ns()
         appended = self.log.submit(request)
         facts = part.facts
+        self._unsettled.append(facts)
         appended.add_done_callback(lambda done: self._settle(done, facts, sent_ns))
         return appended
 
     def _settle(self, done: Future[Appended], facts: Sequence[Fact], sent_ns: int) -> None:
+        self._unsettled.popleft()  # they are settled in their order
         error = done.exception()
         if error is None:
             self.appends.add(self.clock.monotonic_ns() - sent_ns)

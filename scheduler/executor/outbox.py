@@ -106,6 +106,10 @@ class Outbox:
         self.is_void = True
         self._blame(as_corrupt(error))
 
+    def spoil(self) -> None:
+        """Take note that the fold holds what was never sent: it is read again, without a pause."""
+        self.is_void = True
+
     def look(self) -> None:
         """Halt when the log says that nothing is written any more, whoever it was that failed."""
         ended = self._handle.log.ended

@@ -30,13 +30,13 @@ def replay(log: Log, timetable: Timetable) -> int:
             if recorded.position != timetable.position + 1:
                 raise ImpossibleHistory(f"position {timetable.position + 1:,} is missing")
             event = recorded.event
-            if type(event) is e.RunReopened and event.run not in timetable.runs:
-                found = last_run(log, recorded.stream, before=recorded.position)
-                if found is not None:
-                    timetable.recall(*found)
-            elif is_rerun(event):
-                timetable.continue_stream(recorded.stream, recorded.version - 1)
             try:
+                if type(event) is e.RunReopened and event.run not in timetable.runs:
+                    found = last_run(log, recorded.stream, before=recorded.position)
+                    if found is not None:
+                        timetable.recall(*found)
+                elif is_rerun(event):
+                    timetable.continue_stream(recorded.stream, recorded.version - 1)
                 apply(recorded.stream, event)
             except ImpossibleHistory as impossible:
                 raise ImpossibleHistory(f"position {recorded.position:,}: {impossible}") from None

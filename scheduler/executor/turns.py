@@ -26,7 +26,13 @@ from scheduler.executor.watch import ClockWatch
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.content import Contents, digest_of
-from scheduler.model.errors import Conflict, HorologError, Unreachable, VersionConflict
+from scheduler.model.errors import (
+    Conflict,
+    HorologError,
+    ImpossibleHistory,
+    Unreachable,
+    VersionConflict,
+)
 from scheduler.model.invocations import Invocation, Invoke, OnceWished, Outcome, StepDone
 from scheduler.model.jobs import Definition, RunId
 from scheduler.model.limits import DUE_JOBS_PER_APPEND, IDLE_WAIT, WISH_TRIES_MAX
@@ -230,13 +236,20 @@ class Turns:
 
     def _answer(self, wishes: list[Wish]) -> None:
         with self.handle.log.gathering():
-            for wish in wishes:
+            for place, wish in enumerate(wishes):
+                if self._outbox.is_void:  # one before it has spoiled the fold
+                    left = [one._replace(tries=max(one.tries, 1)) for one in wishes[place:]]
+                    self._put(Wishes(left))
+                    return
                 self._answer_one(wish)
 
     def _answer_one(self, wish: Wish) -> None:
         command, meta, key, contents, stream, answer, _ = wish
         try:
             told = self.handle.ask(command, meta=meta, key=key, contents=contents, stream=stream)
+        except ImpossibleHistory as error:  # a part of it may be in the fold
+            self._outbox.spoil()
+            answer.set_exception(error)
         except Exception as error:  # noqa: BLE001  # a refusal, or a fault that is the asker's to see
             answer.set_exception(error)
         else:
@@ -255,7 +268,7 @@ class Turns:
             wish.answer.set_exception(error)
 
     def _tick(self) -> None:
-        if self._is_stopping or self._outbox.is_full:
+        if self._is_stopping or self._outbox.is_full or self._outbox.is_void:
             return
         if self._clock.monotonic_ns() < self._tick_after_ns:
             self._has_more = True

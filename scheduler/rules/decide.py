@@ -73,7 +73,7 @@ def decide(
         case c.RecordStep():
             return runs.record_step(timetable, command)
         case c.CallService():
-            return runs.call_service(command, now)
+            return runs.call_service(timetable, command, now)
         case c.CancelRun() | c.RetryRun() | c.ResolveRun() | c.ReplayRun():
             return decide_run(timetable, command, now)
         case c.RequestBackfill() | c.PauseBackfill() | c.ResumeBackfill() | c.CancelBackfill():

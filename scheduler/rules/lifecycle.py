@@ -341,6 +341,8 @@ def remove_job(
 
 def trigger_job(timetable: Timetable, wish: c.TriggerJob, now: datetime) -> list[Fact]:
     """Run a job now; cursor and counters stay. Refused, not skipped, when overlap forbids it."""
+    if wish.run in timetable.runs:
+        return []  # asked again: the id was made for this wish
     state = existing(timetable, wish.job)
     line = Line(timetable, wish.job, state.definition)
     line.refuse(state.definition.name)

@@ -260,8 +260,10 @@ def record_step(timetable: Timetable, wish: c.RecordStep) -> list[Fact]:
     return [Fact(run.stream, done)]
 
 
-def call_service(wish: c.CallService, now: datetime) -> list[Fact]:
+def call_service(timetable: Timetable, wish: c.CallService, now: datetime) -> list[Fact]:
     """Run a service once, with no job behind it."""
+    if wish.run in timetable.runs:
+        return []  # asked again: the id was made for this wish
     call = e.ServiceCalled(
         run=wish.run,
         service=wish.service,

@@ -286,8 +286,9 @@ class Timetable:
 
     def recall(self, run: RunState, version: int) -> None:
         """Take an ended run back, as its stream left it, so that it can be decided about."""
-        self.runs.setdefault(run.run, run)
-        self.versions.setdefault(run.stream, version)
+        if run.stream in self.versions:
+            raise ImpossibleHistory(f"run {run.run} is not the last of its stream")
+        self.runs[run.run], self.versions[run.stream] = run, version
 
     def continue_stream(self, stream: str, version: int) -> None:
         """Have the stream of an ended run go on, for the rerun that follows."""
