@@ -90,7 +90,7 @@ class Model:
             is_ahead = any(one > at and fate in RAN for one, fate in job.fates.items())
             is_whole = is_whole or is_ahead  # a run from before the clock was set back covers it
             expect(is_whole, f"{at} leaves time since {ran} uncovered")
-        elif before := [one for one in (*passed, ran) if one is not None and one > job.since]:
+        elif before := [one for one in (*job.fates, *job.carried_out) if job.since < one < at]:
             # After the clock was set back a stretch may be covered twice, and none is left out.
             covers_more = job.was_set_back and (start is None or start < max(before))
             expect(start == max(before) or covers_more, f"{at} begins at {start}")
