@@ -235,6 +235,8 @@ class Turns:
         self._answer(wishes)
 
     def _answer(self, wishes: list[Wish]) -> None:
+        if not wishes:
+            return
         with self.handle.log.gathering():
             for place, wish in enumerate(wishes):
                 if self._outbox.is_void:  # one before it has spoiled the fold

@@ -122,7 +122,8 @@ class Writer:
         finally:
             with self._filled:
                 self._is_gathering = False
-                self._filled.notify()
+                if self._queue:
+                    self._filled.notify()
 
     def stop(self) -> None:
         """Write what is queued and empty the write-ahead log; further requests are refused."""
@@ -139,6 +140,12 @@ class Writer:
     def _is_full(self) -> bool:
         return len(self._queue) >= REQUESTS_WAITING_MAX or self._queued_bytes >= BYTES_WAITING_MAX
 
+    def _is_gathered(self) -> bool:
+        return bool(self._queue) and (not self._is_gathering or self._is_full())
+
+    def _is_called(self) -> bool:
+        return self._closing or bool(self._asked) or self._is_gathered()
+
     # -- on the writer's thread
 
     def _run(self) -> None:
@@ -154,13 +161,10 @@ class Writer:
         if self._wal.has_frames:
             idle_s = min(idle_s, CHECKPOINT_IDLE.total_seconds())
         with self._filled:
-            while not self._queue or (self._is_gathering and not self._is_full()):
-                if self._asked:
-                    return []
-                if self._closing and not self._queue:
-                    return None
-                if not self._filled.wait(idle_s) and not self._queue:
-                    return []
+            self._filled.wait_for(self._is_called, idle_s)
+            if not self._queue:
+                return None if self._closing and not self._asked else []
+            self._filled.wait_for(self._is_gathered)
             batch = [self._queue.popleft()]
             events, size = _events(batch[0]), _size(batch[0])
             while self._queue:

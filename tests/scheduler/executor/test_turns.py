@@ -1,6 +1,7 @@
 """One turn after the other: what waits for the disk, who is answered, which clock is believed."""
 
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
 import pytest
@@ -97,6 +98,21 @@ def test_a_preview_stores_nothing() -> None:
     rig.turn()
     assert [registered(EVERY_5, at="10:00")] == preview.result(0)
     assert {} == rig.handle.timetable.jobs
+
+
+def test_a_turn_without_wishes_gathers_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    gatherings: list[AbstractContextManager[None]] = []
+
+    def gathering() -> AbstractContextManager[None]:
+        gatherings.append(nullcontext())
+        return gatherings[-1]
+
+    monkeypatch.setattr(rig.log, "gathering", gathering)
+    rig.turn(3)
+    assert [] == gatherings
+    rig.ask(c.PauseSystem())
+    assert 1 == len(gatherings)
 
 
 def test_something_else_is_done_between_two_turns() -> None:

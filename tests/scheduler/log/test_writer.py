@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from threading import Event
+from threading import Condition, Event
 
 import pytest
 
@@ -70,6 +70,32 @@ def test_a_writer_that_was_busy_waits_for_the_end_of_a_gathering(
         futures += [log.submit(one(f"fire/{number}")) for number in range(25, 50)]
     assert list(range(3, 53)) == [future.result(PATIENCE_S).first for future in futures]
     assert 2 == seam.count("COMMIT")
+
+
+def test_a_writer_with_nothing_else_to_do_sleeps_until_the_end_of_a_gathering(
+    log_path: Path, seam: Seam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeping = Event()
+
+    class Watched(Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout is None:
+                sleeping.set()
+            return super().wait(timeout)
+
+    monkeypatch.setattr(writer, "Condition", Watched)
+    monkeypatch.setattr(writer, "CHECKPOINT_IDLE", timedelta(0))  # there is always something due
+    with ExitStack() as held:
+        log = new_log(log_path, connecting=watched(seam))
+        held.callback(log.close)
+        gate = Gate(seam, log)
+        held.enter_context(gate)
+        with log.gathering():
+            gathered = log.submit(one("fire/a"))
+            gate.release()
+            assert sleeping.wait(PATIENCE_S)
+            assert not gathered.done()
+        assert Appended(3, 3) == gathered.result(PATIENCE_S)
 
 
 def test_a_request_is_written_by_as_few_statements_as_it_takes(log: SqliteLog, seam: Seam) -> None:
@@ -225,6 +251,27 @@ def test_the_write_ahead_log_is_emptied_when_nothing_comes(
     log = new_log(log_path, connecting=watched(seen))
     log.append(one("fire/a"))
     assert emptied.wait(PATIENCE_S)
+    log.close()
+
+
+def test_gatherings_of_nothing_do_not_put_off_what_is_done_when_nothing_comes(
+    log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINT_IDLE", timedelta(milliseconds=200))
+    emptied = Event()
+
+    def seen(statement: str) -> None:
+        if statement.startswith("PRAGMA busy_timeout = 5000"):  # the end of a truncation
+            emptied.set()
+
+    log = new_log(log_path, connecting=watched(seen))
+    log.append(one("fire/a"))
+    for _ in range(5_000):  # a moment apart: much longer than it takes to be idle
+        with log.gathering():
+            pass
+        if emptied.wait(0.001):
+            break
+    assert emptied.is_set()
     log.close()
 
 
