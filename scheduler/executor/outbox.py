@@ -139,8 +139,12 @@ class Outbox:
         return any(number == self._settled for number, _ in self._sent)
 
     def retry_s(self) -> float:
-        """Return how many seconds there is nothing to do but wait for the disk."""
-        if self._probe is not None and not self._probe.done():
+        """Return how many seconds there is nothing to do but wait for the disk.
+
+        What ends earlier (a request, a probe) wakes the executor.
+        """
+        is_probing = self._probe is not None and not self._probe.done()
+        if self.is_halted or self.in_flight or is_probing:
             return IDLE_WAIT.total_seconds()
         return max((self._retry_at_ns - self._clock.monotonic_ns()) / 1e9, 0.0)
 

@@ -301,7 +301,7 @@ class Turns:
         """Return how long nothing will be due, at most IDLE_WAIT."""
         waits = [IDLE_WAIT.total_seconds()]
         if not self._outbox.can_decide:
-            return min(*waits, self._outbox.retry_s()) if self._outbox.is_void else waits[0]
+            return min(*waits, self._outbox.retry_s())
         now_ns = self._clock.monotonic_ns()
         deadline_ns = self._dispatch.next_deadline_ns()
         if deadline_ns is not None:

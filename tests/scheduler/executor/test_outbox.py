@@ -17,7 +17,12 @@ from scheduler.model.errors import (
     VersionConflict,
 )
 from scheduler.model.jobs import JobId
-from scheduler.model.limits import REQUESTS_IN_FLIGHT_MAX, STORAGE_RETRY, WISH_TRIES_MAX
+from scheduler.model.limits import (
+    IDLE_WAIT,
+    REQUESTS_IN_FLIGHT_MAX,
+    STORAGE_RETRY,
+    WISH_TRIES_MAX,
+)
 from scheduler.model.streams import SYSTEM
 from tests.facts import (
     JOB,
@@ -179,6 +184,24 @@ def test_what_was_durable_before_a_failure_is_still_carried_out() -> None:
     assert succeeded("10:05") == rig.facts()[-1]
 
 
+def test_what_is_still_on_its_way_behind_a_failed_request_is_waited_for() -> None:
+    """Its end wakes the executor; until then there is nothing to turn for."""
+    rig = Rig()
+    rig.define(EVERY_5)
+    rig.log.is_held = True
+    rig.ask(c.PauseSystem())
+    rig.ask(c.PauseJob(job=JOB))
+    rig.log.failure = FULL
+    rig.log.release(1)
+    rig.turn(1)
+    rig.clock.advance(STORAGE_RETRY)
+    assert IDLE_WAIT.total_seconds() == rig.executor._wait_s()  # noqa: SLF001  # nothing to turn for
+    rig.log.release()
+    rig.executor.turn()
+    rig.clock.advance(STORAGE_RETRY)
+    assert 0 == rig.executor._wait_s()  # noqa: SLF001  # the disk is to be tried
+
+
 def test_a_wish_that_stood_behind_a_failed_one_is_tried_again() -> None:
     rig = Rig()
     rig.define(EVERY_5)
@@ -250,6 +273,7 @@ def test_after_a_fault_that_leaves_doubt_nothing_is_written_or_called_until_a_re
     assert 1 == len(rig.invoke.calls)
     assert 1 == rig.invoke.closed
     assert str(error) == rig.executor.status().fault
+    assert IDLE_WAIT.total_seconds() == rig.executor._wait_s()  # noqa: SLF001  # nothing to turn for
     with pytest.raises(Unreachable, match="nothing can be stored"):
         rig.ask(c.PauseSystem()).result(0)
 
