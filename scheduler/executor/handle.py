@@ -69,7 +69,7 @@ class Handle:
         self.timetable = restore() or Timetable()
         self.on_committed: Committed = _ignore
         self.on_failed: Failed = _ignore
-        self.on_flushed: Callable[[], None] = lambda: None  # what was gathered is sent
+        self.on_flushed: Callable[[range], None] = _ignore  # by which requests, counted as `sent`
         self._known = Known(
             self._is_taken, code, self._has_content, self._last_run, self._job_events
         )
@@ -217,8 +217,9 @@ class Handle:
             return None
         gathered, self._pending = self._pending, _Gathered()
         meta = Meta(actor="scheduler", epoch=self.timetable.system.epoch)
+        first = self.sent + 1
         appended = self._submit(gathered, meta=meta, key=None)
-        self.on_flushed()
+        self.on_flushed(range(first, self.sent + 1))
         return appended
 
     # -- the parts

@@ -5,7 +5,9 @@ happened, and every later request fails behind it; once all are settled the log 
 outcomes whose record was lost are recorded anew. A full disk is probed after a pause, again and
 again, and nothing is decided before it takes something: so the fault is told for as long as it
 lasts and no longer. A wish that cannot be stored (too large, a key of another) costs nobody else
-anything. After a fault that leaves the file in doubt, nothing is sent any more until a restart.
+anything. What the executor decided by itself and cannot store would be decided again and again:
+after that, as after a fault that leaves the file in doubt, nothing is sent any more until a
+restart.
 
 When reading fails in the middle of a turn, what was sent before is sound and is settled as ever;
 the rest of the turn is void, and goes the same road: a pause, the log read again. A log that cannot
@@ -49,7 +51,8 @@ class Outbox:
         self._settled = handle.sent
         self._durable = handle.sent  # the last request before which none failed
         self._unsent: list[Outcome] = []
-        self._sent: list[tuple[int, list[Outcome]]] = []  # by the request that records them
+        # Not durable yet: what the executor decided by itself, by its requests, and its outcomes.
+        self._sent: list[tuple[range, list[Outcome]]] = []
         self._retry_at_ns = 0
         self._wake = wake
         self._probe: Future[None] | None = None
@@ -80,11 +83,10 @@ class Outbox:
         if not self.is_void:
             self._handle.flush()
 
-    def _note_sent(self) -> None:
-        """Note the request that carries the outcomes kept: a wish sends them on before itself."""
-        if self._unsent:
-            self._sent.append((self._handle.sent, self._unsent))
-            self._unsent = []
+    def _note_sent(self, requests: range) -> None:
+        """Note the requests that carry the outcomes kept: a wish sends them on before itself."""
+        self._sent.append((requests, self._unsent))
+        self._unsent = []
 
     def settle(self, settled: Settled) -> None:
         """Take note of a request's end."""
@@ -93,7 +95,7 @@ class Outbox:
             self._fail(settled.error)
         elif self._durable == self._settled - 1:
             self._durable = self._settled
-            while self._sent and self._sent[0][0] <= self._durable:
+            while self._sent and self._sent[0][0][-1] <= self._durable:
                 del self._sent[0]
             if not self.is_void:
                 self.fault = None
@@ -119,7 +121,7 @@ class Outbox:
 
     def _fail(self, error: BaseException) -> None:
         was_void, self.is_void = self.is_void, True
-        if isinstance(error, Refused | KeyReused) and not self._carried_outcomes():
+        if isinstance(error, Refused | KeyReused) and not self._was_own():
             return  # a wish could not be stored: that is between it and who asked
         if isinstance(error, Outpaced) and not isinstance(error, StaleEpoch) and was_void:
             return  # what it was decided on had failed before it
@@ -134,9 +136,9 @@ class Outbox:
         else:
             self.is_halted = self.is_halted or not isinstance(error, VersionConflict)
 
-    def _carried_outcomes(self) -> bool:
-        """Return whether outcomes stood in the request that was settled last."""
-        return any(number == self._settled for number, _ in self._sent)
+    def _was_own(self) -> bool:
+        """Return whether the executor decided by itself what was settled last."""
+        return any(self._settled in requests for requests, _ in self._sent)
 
     def retry_s(self) -> float:
         """Return how many seconds there is nothing to do but wait for the disk.

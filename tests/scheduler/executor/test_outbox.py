@@ -9,6 +9,7 @@ from scheduler.log.contract import Meta, Request, Write
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import (
+    BadInput,
     HorologError,
     KeyReused,
     StaleEpoch,
@@ -18,6 +19,7 @@ from scheduler.model.errors import (
 )
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import (
+    EVENTS_PER_APPEND_MAX,
     IDLE_WAIT,
     REQUESTS_IN_FLIGHT_MAX,
     STORAGE_RETRY,
@@ -39,6 +41,7 @@ from tests.scheduler.executor.rig import ME, MOMENT, Rig, define, of_runs
 
 EVERY_5 = "*/5 * * * *"
 FULL = StorageFailed("Disk full: 0 bytes free", in_doubt=False)
+TOO_LARGE = BadInput.at("$.event", "is too large.")
 IN_DOUBT = StorageFailed("fsync failed", in_doubt=True)
 
 
@@ -182,6 +185,36 @@ def test_what_was_durable_before_a_failure_is_still_carried_out() -> None:
     assert [run("10:05")] == [call.run for call in rig.invoke.calls]
     assert cancel_requested("10:05") not in rig.facts()
     assert succeeded("10:05") == rig.facts()[-1]
+
+
+def test_what_was_decided_by_itself_and_cannot_be_stored_is_a_fault_and_not_decided_anew() -> None:
+    rig = Rig()
+    rig.define(EVERY_5)
+    rig.log.failure = TOO_LARGE
+    rig.until("10:05")
+    assert "$.event: is too large." == rig.executor.status().fault
+    submitted = rig.log.submitted
+    rig.turn()
+    assert submitted == rig.log.submitted
+
+
+def test_a_first_part_that_cannot_be_stored_is_a_fault_though_outcomes_stand_in_the_last() -> None:
+    rig = Rig(invoke=FakeInvoke(never))
+    rig.define(EVERY_5)
+    rig.until("10:05")
+    for wish in (c.PauseSystem(), c.ResumeSystem()) * (EVENTS_PER_APPEND_MAX // 2):
+        rig.handle.gather(wish)
+    rig.invoke.finish(run("10:05"))
+    rig.log.is_held = True
+    before = rig.log.submitted
+    rig.turn(1)
+    assert before + 2 == rig.log.submitted
+    rig.log.failure = TOO_LARGE
+    rig.log.release(1)
+    rig.log.failure = None
+    rig.log.release()
+    rig.turn(1)
+    assert "$.event: is too large." == rig.executor.status().fault
 
 
 def test_what_is_still_on_its_way_behind_a_failed_request_is_waited_for() -> None:
