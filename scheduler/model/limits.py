@@ -35,6 +35,7 @@ RETRY_FACTOR_MAX = 1_000.0  # beyond, the second delay is the last
 JSON_DEPTH_MAX = 32  # nesting of what people send; deeper is an attack or a loop
 JSON_NUMBER_CHARS_MAX = 100  # digits of one whole number in JSON
 DEFINITIONS_JUDGED_MAX = 10_000  # sound ones that are remembered; as many as one file applies
+DEFINITION_KEPT_BYTES_MAX = 1024  # a larger one is judged each time; 10 MB in all
 SCHEDULES_JUDGED_MAX = 10_000  # schedules whose problems are remembered, most have none
 SETTINGS_BYTES_MAX = 1024 * 1024  # a settings file is written by hand
 PATTERNS_MAX = 1_000  # files and modules named to load services from

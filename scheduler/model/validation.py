@@ -22,6 +22,7 @@ from scheduler.model.jobs import Definition
 from scheduler.model.json_values import path_key, shown, text_problem
 from scheduler.model.limits import (
     DEFINITION_BYTES_MAX,
+    DEFINITION_KEPT_BYTES_MAX,
     DEFINITIONS_JUDGED_MAX,
     DURATION_MAX,
     EXPRESSIONS_MAX,
@@ -59,7 +60,7 @@ def validate(definition: Definition) -> None:
         raise BadInput(*problems)
 
 
-# By their ids: definitions lately found to be sound, and the labels they had, which can be changed.
+# By their ids: small definitions lately found to be sound, and their labels, which can be changed.
 _sound: dict[int, tuple[Definition, dict[str, str]]] = {}
 
 
@@ -67,17 +68,23 @@ def problems_of(definition: Definition) -> list[Problem]:
     """Return every problem of the definition, none when it may be a job.
 
     Whoever reads a definition asks, and whoever decides about it asks again: the very same one is
-    judged once.
+    judged once, unless it is large.
     """
     known, labels = _sound.get(id(definition), (None, None))
     if known is definition and labels == definition.labels:
         return []
     problems = _judged(definition)
-    if not problems:
+    if problems:
+        return problems
+    size = len(_ENCODER.encode(definition))
+    if size > DEFINITION_BYTES_MAX:
+        what = f"labels and texts make it {size:,} bytes large; at most {DEFINITION_BYTES_MAX:,}."
+        return [Problem("$", what, "Keep the bulk elsewhere and name that")]
+    if size <= DEFINITION_KEPT_BYTES_MAX:
         if len(_sound) >= DEFINITIONS_JUDGED_MAX:
             _sound.clear()
         _sound[id(definition)] = (definition, dict(definition.labels))
-    return problems
+    return []
 
 
 def _judged(definition: Definition) -> list[Problem]:
@@ -95,9 +102,6 @@ def _judged(definition: Definition) -> list[Problem]:
     ]
     if not problems:
         problems += _only_fire_problems(definition)
-    if not problems and (size := len(_ENCODER.encode(definition))) > DEFINITION_BYTES_MAX:
-        what = f"labels and texts make it {size:,} bytes large; at most {DEFINITION_BYTES_MAX:,}."
-        problems.append(Problem("$", what, "Keep the bulk elsewhere and name that"))
     return problems
 
 

@@ -28,6 +28,7 @@ from scheduler.model.limits import (
     CLOCK_YEARS_MAX,
     DAY_RULES_MAX,
     DAY_TIMES_MAX,
+    DEFINITION_KEPT_BYTES_MAX,
     DEFINITIONS_JUDGED_MAX,
     EXPRESSIONS_PARSED_MAX,
     FIELDS_READ_MAX,
@@ -146,3 +147,10 @@ def test_no_more_sound_definitions_are_remembered_than_the_bound() -> None:
     for _ in range(DEFINITIONS_JUDGED_MAX + 1):
         validation.problems_of(replace(blank))
     assert len(vars(validation)["_sound"]) <= DEFINITIONS_JUDGED_MAX
+
+
+def test_a_large_definition_is_not_remembered() -> None:
+    text = "x" * DEFINITION_KEPT_BYTES_MAX
+    large = Definition(name="large", service="blank", schedule=Manual(), description=text)
+    assert [] == validation.problems_of(large)
+    assert id(large) not in vars(validation)["_sound"]
