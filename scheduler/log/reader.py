@@ -8,7 +8,7 @@ and closing the file in any other way would drop its locks.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import BoundedSemaphore
 
@@ -54,7 +54,7 @@ class Reader:
     def _borrowed(self) -> sqlite3.Connection:
         if self._closed:
             raise Unreachable("this log is closed")
-        if self._idle:
+        with suppress(IndexError):  # asked and taken at once: other threads borrow, too
             return self._idle.pop()
         db = self._connect(self._uri)
         try:
@@ -146,5 +146,6 @@ class Reader:
     def close(self) -> None:
         """Close the connections; those on loan close when they come back."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()

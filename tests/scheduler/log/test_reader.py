@@ -35,3 +35,15 @@ def test_a_question_beyond_so_many_at_once_waits_for_one_to_be_answered(log_path
         assert 1 == waiting.result().position
     assert READERS_MAX == len(opened)
     reader.close()
+
+
+def test_a_connection_that_another_thread_takes_first_is_no_error(log_path: Path) -> None:
+    class TakenMeanwhile(list[sqlite3.Connection]):
+        def __bool__(self) -> bool:
+            return True
+
+    new_log(log_path).close()
+    reader = Reader(log_path, connect, Codec(), immutable=False)
+    reader._idle = TakenMeanwhile()  # noqa: SLF001  # between a look and a grasp
+    assert 1 == reader.head().position
+    reader.close()
