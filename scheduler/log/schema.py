@@ -13,7 +13,6 @@ holds only what has bytes to lose.
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -132,25 +131,11 @@ def configure(db: sqlite3.Connection, pragmas: tuple[tuple[str, str, object], ..
         )
     for name, value, _ in pragmas:
         db.execute(f"PRAGMA {name} = {value}").fetchall()
-    for name, found, wanted in _unmet(db, pragmas):
-        raise Unreachable(f"SQLite does not keep PRAGMA {name} at {wanted!r}: it is {found!r}")
-
-
-def _unmet(
-    db: sqlite3.Connection, pragmas: tuple[tuple[str, str, object], ...]
-) -> Iterator[tuple[str, object, object]]:
     for name, _, wanted in pragmas:
         row = db.execute(f"PRAGMA {name}").fetchone()
         if row != (wanted,):
-            yield name, row and row[0], wanted
-
-
-def pragma_faults(db: sqlite3.Connection) -> list[str]:
-    """Return a sentence for each pragma of a writing connection that is not as it must be."""
-    return [
-        f"PRAGMA {name} is {found!r}, not {wanted!r}"
-        for name, found, wanted in _unmet(db, WRITER_PRAGMAS)
-    ]
+            found = row and row[0]
+            raise Unreachable(f"SQLite does not keep PRAGMA {name} at {wanted!r}: it is {found!r}")
 
 
 def create_tables(db: sqlite3.Connection) -> None:

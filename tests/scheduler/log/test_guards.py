@@ -10,7 +10,7 @@ import pytest
 from scheduler.log import schema
 from scheduler.log.sqlite import SqliteLog
 from scheduler.model.content import digest_of
-from scheduler.model.errors import Damaged
+from scheduler.model.errors import Damaged, Unreachable
 from tests.scheduler.log.writing import StillClock, logged, new_log, one, plainly, request, write
 
 CONTENT = b"line 1\n"
@@ -214,9 +214,10 @@ def test_the_settings_of_a_writing_connection_are_checked(log: SqliteLog) -> Non
     db = schema.connect(schema.uri_of(log.path, mode="rw"))
     try:
         schema.configure(db, schema.WRITER_PRAGMAS)
-        assert [] == schema.pragma_faults(db)
-        db.execute("PRAGMA synchronous = NORMAL")
-        assert ["PRAGMA synchronous is 1, not 2"] == schema.pragma_faults(db)
+        assert (2,) == db.execute("PRAGMA synchronous").fetchone()  # FULL
+        wish = ("synchronous", "NORMAL", 2)
+        with pytest.raises(Unreachable, match="does not keep PRAGMA synchronous at 2: it is 1"):
+            schema.configure(db, (wish,))
     finally:
         db.close()
 
