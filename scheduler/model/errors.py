@@ -1,14 +1,18 @@
 """Every error we raise on purpose.
 
-    HorologError ├── Refused            tell the user; nothing was stored │   ├── BadInput
-    what was typed is wrong: `problems` name the field, the reason, the hint │   ├── NotFound
-    no such job, run, position ... │   ├── NotAuthorised    this user may not │   ├── Conflict
-    true, but not now: another state, owner or revision stands against it │   └── Unreachable
-    no log here, or nobody can answer for it ├── Outpaced           someone was faster │   ├──
-    VersionConflict  read again and decide again, bounded │   ├── KeyReused        the request key
-    belongs to another command │   ├── StaleEpoch       another writer was here: stop executing │
-    └── ViewsRenewed     the views were damaged and begin anew: fold again └── Corrupt
-    stop and call a person
+    HorologError
+    ├── Refused            tell the user; nothing was stored
+    │   ├── BadInput       what was typed is wrong: `problems` name the field, the reason, the hint
+    │   ├── NotFound       no such job, run, position ...
+    │   ├── NotAuthorised  this user may not
+    │   ├── Conflict       true, but not now: another state, owner or revision stands against it
+    │   └── Unreachable    no log here, or nobody can answer for it
+    ├── Outpaced           someone was faster
+    │   ├── VersionConflict  read again and decide again, bounded
+    │   ├── KeyReused        the request key belongs to another command
+    │   ├── StaleEpoch       another writer was here: stop executing
+    │   └── ViewsRenewed     the views were damaged and begin anew: fold again
+    └── Corrupt            stop and call a person
         ├── ImpossibleHistory  an event that cannot follow from what stands before it
         ├── UnknownEvent       written by a newer Horolog
         ├── Damaged            the chain, a guard or the file does not verify

@@ -172,7 +172,7 @@ class RunResolved(
 class RunReopened(
     Event, frozen=True, kw_only=True, gc=False, omit_defaults=True, tag="run-reopened"
 ):
-    """A failed or expired run is tried again, in full: its attempts count from here."""
+    """A failed, expired or cancelled run is tried again, in full: its attempts count from here."""
 
     run: RunId
     retry_at: datetime
