@@ -357,11 +357,12 @@ class Timetable:
         return self.waits.ready(now, slots, self.occupied, key_limits)
 
     def _is_its_turn(self, run: RunState) -> bool:
+        """Return whether nothing of its job is in a run's way: only the head of a line starts."""
         if run.status not in {"waiting", "retrying"} or run.is_cancel_requested:
             return False
         job = self.jobs.get(run.job)
         overlap = run.definition.overlap if job is None else job.definition.overlap
-        if overlap == "allow" or run.attempt > 0 or not run.is_live:
+        if overlap == "allow" or not run.is_live:
             return True
         return next(iter(self.open_of[run.job])) == run.run
 

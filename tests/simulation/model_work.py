@@ -117,8 +117,7 @@ class Work:
 
     def _has_turn(self, run: Run) -> bool:
         job = self.job_of[run.id]
-        is_beside = job is None or not run.is_live or run.attempt > 0
-        if job is None or is_beside or job.definition.overlap == "allow":
+        if job is None or not run.is_live or job.definition.overlap == "allow":
             return True
         return next(iter(job.open)) == run.id
 

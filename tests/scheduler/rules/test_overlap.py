@@ -1,8 +1,13 @@
 """What happens when a run overlaps: skip, queue, allow, cancel."""
 
+from datetime import timedelta
+
+import pytest
+
 from scheduler.model import commands as c
 from scheduler.model.errors import Conflict
-from scheduler.model.jobs import RunId
+from scheduler.model.jobs import Retry, RunId
+from scheduler.rules.facts import Fact
 from tests.facts import (
     JOB,
     abandoned_attempt,
@@ -12,10 +17,15 @@ from tests.facts import (
     cancel_requested,
     cancelled,
     caught_up,
+    held,
+    interrupted,
     outcome,
     planned,
     registered,
+    reopened,
+    resolved,
     resumed,
+    revised,
     run,
     run_failed,
     skipped,
@@ -26,6 +36,7 @@ from tests.spec import DECIDE, START, given
 EVERY_5 = "*/5 * * * *"
 EVERY_1 = "* * * * *"
 QUEUE = registered(EVERY_5, at="10:00", overlap="queue")
+TRIED_TWICE = registered(EVERY_5, at="10:00", overlap="queue", retry=Retry(max_attempts=2))
 CANCEL = registered(EVERY_5, at="10:00", overlap="cancel")
 NOW = c.TriggerJob(job=JOB, run=RunId("call-1"))
 
@@ -95,6 +106,58 @@ def test_a_run_by_hand_waits_in_the_queue_and_is_refused_when_it_is_full() -> No
     story.when(NOW, now="10:06").then(called("call-1", at="10:06"))
     again = c.TriggerJob(job=JOB, run=RunId("call-2"))
     story.when(again, now="10:07").refused(Conflict, "its queue is full")
+
+
+@pytest.mark.parametrize(
+    ("end", "again"),
+    [
+        ((attempt_failed("10:05"), run_failed("10:05")), reopened("10:05", at="10:11")),
+        ((interrupted("10:05"), held("10:05")), resolved("10:05", "retry", retry="10:11")),
+    ],
+)
+def test_under_queue_a_run_that_a_person_tries_again_waits_at_the_end_of_the_line(
+    end: tuple[Fact, ...], again: Fact
+) -> None:
+    story = given(TRIED_TWICE, planned("10:05"), attempt_started("10:05"), *end)
+    story.when(START, now="10:10").then(planned("10:10"), attempt_started("10:10"))
+    story.when(c.RetryRun(run=run("10:05")), now="10:11").then(again)
+    story.when(START, now="10:11").then()
+    retry = outcome("10:10", "error", retry_after=timedelta(minutes=1))
+    story.when(retry, now="10:12").then(attempt_failed("10:10", retry="10:13"))
+    story.when(START, now="10:12").then()
+    story.when(START, now="10:13").then(attempt_started("10:10", attempt=2))
+    story.when(outcome("10:10", attempt=2), now="10:14").then(succeeded("10:10", attempt=2))
+    story.when(START, now="10:14").then(attempt_started("10:05", attempt=2))
+
+
+def test_under_queue_a_run_that_is_tried_again_waits_behind_those_that_catch_up() -> None:
+    story = given(
+        QUEUE,
+        planned("10:05"),
+        attempt_started("10:05"),
+        interrupted("10:05"),
+        held("10:05"),
+        caught_up("10:10", in_line=True),
+        attempt_started("10:10"),
+    )
+    story.when(c.RetryRun(run=run("10:05")), now="10:11")
+    story.when(outcome("10:10"), now="10:12").then(succeeded("10:10"))
+    story.when(START, now="10:12").then(attempt_started("10:05", attempt=2))
+
+
+def test_runs_that_began_beside_one_another_are_tried_again_in_line_after_an_edit() -> None:
+    story = given(
+        registered(EVERY_5, at="10:00", overlap="allow"),
+        planned("10:05"),
+        attempt_started("10:05"),
+        planned("10:10"),
+        attempt_started("10:10"),
+        revised(EVERY_5, at="10:11", overlap="queue"),
+        interrupted("10:10", retry="10:11"),
+    )
+    story.when(START, now="10:11").then()
+    story.when(outcome("10:05"), now="10:12").then(succeeded("10:05"))
+    story.when(START, now="10:12").then(attempt_started("10:10", attempt=2))
 
 
 # -- cancel
