@@ -271,12 +271,13 @@ def attempt_failed(
     retry: str | datetime | None = None,
     give_up: str | None = None,
     abandoned: bool = False,
+    error: str = ANY,
 ) -> Fact:
     event = e.AttemptFailed(
         run=run(name),
         attempt=attempt,
         kind=kind,
-        error=ANY,
+        error=error,
         duration_us=ANY,
         retry_at=at(retry) if isinstance(retry, str) else retry,
         give_up_at=maybe_at(give_up),

@@ -10,15 +10,16 @@ from scheduler.model.streams import SYSTEM, job_stream
 from scheduler.rules.aftermath import Aftermath
 from scheduler.rules.facts import Fact
 from scheduler.rules.plan import Taken, plan
+from scheduler.rules.runs import not_started
 from scheduler.rules.timetable import Timetable
 
 
 def expire(timetable: Timetable, now: datetime) -> list[Fact]:
-    """Expire the runs whose first attempt has not started by their start deadline."""
+    """End the runs for whose next attempt it is too late, at most DUE_JOBS_PER_APPEND of them."""
     facts: list[Fact] = []
     aftermath = Aftermath(timetable, now)
-    for run in timetable.expired_runs(now):
-        facts += aftermath.of(run, [Fact(run.stream, e.RunExpired(run=run.run))])
+    for run in timetable.expired_runs(now, DUE_JOBS_PER_APPEND):
+        facts += aftermath.of(run, [not_started(run)])
     return facts
 
 
@@ -89,6 +90,8 @@ def start_run(
     run = timetable.runs.get(wish.run)
     if run is None or run.status not in {"waiting", "retrying"} or run.start_at > now:
         return []
+    if run.start_before is not None and run.start_before <= now:
+        return Aftermath(timetable, now).of(run, [not_started(run)])
     started = e.AttemptStarted(
         run=run.run, attempt=run.attempt + 1, epoch=wish.epoch, code=code(run.definition.service)
     )

@@ -41,7 +41,7 @@ BADLY: frozenset[RunStatus] = frozenset({"failed", "expired"})
 
 
 class Failure(NamedTuple):
-    """How an abandoned attempt failed, kept until its thread returns."""
+    """How the last attempt failed, kept while that may still end the run."""
 
     kind: FailureKind
     error: str
@@ -89,6 +89,16 @@ class RunState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     def is_live(self) -> bool:
         """Whether the run stands in the job's line and meets `overlap`."""
         return self.cause in LIVE_CAUSES
+
+    @property
+    def start_before(self) -> datetime | None:
+        """When the run ends unless an attempt has begun: its start deadline, or its giving up.
+
+        An attempt that was lost with its executor is repeated whatever the time.
+        """
+        if self.status == "waiting":
+            return self.start_by
+        return self.give_up_at if self.status == "retrying" and self.failure else None
 
 
 def opened(event: e.RunPlanned, *, stream: str, definition: Definition, line: int = 0) -> RunState:
@@ -146,7 +156,7 @@ def evolve_run(state: RunState, event: e.RunEvent) -> RunState:
     """Return the run after `event`."""
     match event:
         case e.AttemptStarted(attempt=attempt, epoch=epoch):
-            return replace(state, status="running", attempt=attempt, epoch=epoch)
+            return replace(state, status="running", attempt=attempt, epoch=epoch, failure=None)
         case e.RunSucceeded():
             return replace(state, status="succeeded")
         case e.AttemptFailed():
@@ -188,15 +198,17 @@ def evolve_run(state: RunState, event: e.RunEvent) -> RunState:
 def failed(state: RunState, event: e.AttemptFailed) -> RunState:
     """Return the run after one of its attempts failed."""
     is_crash = event.kind == "crash"
+    give_up_at = event.give_up_at or state.give_up_at
+    may_end = event.abandoned or give_up_at is not None
     return replace(
         state,
         status="abandoned" if event.abandoned else "retrying",
         failures=state.failures + (not is_crash),
         crashes=state.crashes + is_crash,
         start_at=event.retry_at or state.start_at,
-        give_up_at=event.give_up_at or state.give_up_at,
+        give_up_at=give_up_at,
         is_retry_owed=event.abandoned and event.retry_at is not None,
-        failure=Failure(event.kind, event.error) if event.abandoned else None,
+        failure=Failure(event.kind, event.error) if may_end else None,
     )
 
 
@@ -218,4 +230,4 @@ def returned(state: RunState) -> RunState:
     """Return the run after a late outcome of its attempt: an abandoned one is over at last."""
     if state.status != "abandoned":
         return state
-    return replace(state, status="retrying", is_retry_owed=False, failure=None)
+    return replace(state, status="retrying", is_retry_owed=False)

@@ -163,6 +163,14 @@ def may_retry(run: RunState, kind: FailureKind, *, fatal: bool = False) -> bool:
     return run.failures + 1 < run.definition.retry.max_attempts
 
 
+def not_started(run: RunState) -> Fact:
+    """Return the end of a run for whose next attempt it is too late: it expires, or gives up."""
+    if run.failure is None:
+        return Fact(run.stream, e.RunExpired(run=run.run))
+    kind, error = run.failure
+    return Fact(run.stream, e.RunFailed(run=run.run, kind=kind, error=error + GAVE_UP))
+
+
 def cancelled(run: RunState) -> Fact:
     """Return the end of a run that was asked to end, for the sake of whoever it was asked for."""
     return Fact(run.stream, e.RunCancelled(run=run.run, successor=run.successor))

@@ -346,9 +346,9 @@ class Timetable:
         """Return how many jobs have an undecided fire time at or before `now`; from any thread."""
         return 0 if self.system.paused else self.agenda.count_due(now)
 
-    def expired_runs(self, now: datetime) -> list[RunState]:
-        """Return the runs whose start deadline has come before their first attempt."""
-        return self.waits.expired(now)
+    def expired_runs(self, now: datetime, limit: int) -> list[RunState]:
+        """Return at most `limit` runs for which it is too late to start; the caller ends each."""
+        return self.waits.expired(now, limit)
 
     def ready_runs(
         self, now: datetime, slots: int, key_limits: Mapping[str, int]

@@ -1,4 +1,4 @@
-"""What time will bring to runs: when each may start, and when one that has not started expires.
+"""What time will bring to runs: when each may start, and when it is too late for that.
 
 The counterpart of `agenda` for runs. The heaps hold stale entries on purpose: one is believed only
 if the run still says so when it comes up. Of those whose time has come, `lanes` says who is next.
@@ -39,24 +39,25 @@ class Waits:
             heappush(self._starts, (run.start_at, run.run))
 
     def put_expiry(self, run: RunState) -> None:
-        """Have a run that has not started come up at its start deadline, if it has one."""
-        if run.start_by is None or run.status != "waiting":
+        """Have a run come up when it is too late for it to start, if there is such a time."""
+        before = run.start_before
+        if before is None:
             return
-        heappush(self._expiries, (run.start_by, run.run))
+        heappush(self._expiries, (before, run.run))
         if len(self._expiries) > 2 * len(self._runs) + STALE_ENTRIES_MAX:
-            waiting = (one for one in self._runs.values() if one.status == "waiting")
-            self._expiries = [(one.start_by, one.run) for one in waiting if one.start_by]
+            waiting = ((one.start_before, one.run) for one in self._runs.values())
+            self._expiries = [(at, key) for at, key in waiting if at is not None]
             heapify(self._expiries)
 
-    def expired(self, now: datetime) -> list[RunState]:
-        """Return the runs whose start deadline has come before their first attempt."""
-        expired: list[RunState] = []
-        while self._expiries and self._expiries[0][0] <= now:
-            _, key = heappop(self._expiries)
+    def expired(self, now: datetime, limit: int) -> list[RunState]:
+        """Return at most `limit` runs for which it is too late to start; the caller ends each."""
+        expired: dict[RunId, RunState] = {}
+        while self._expiries and self._expiries[0][0] <= now and len(expired) < limit:
+            at, key = heappop(self._expiries)
             run = self._runs.get(key)
-            if run is not None and run.status == "waiting":
-                expired.append(run)
-        return expired
+            if run is not None and run.start_before == at:
+                expired[key] = run
+        return list(expired.values())
 
     def ready(
         self,

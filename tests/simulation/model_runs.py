@@ -39,6 +39,7 @@ class Run:
         self.status = "waiting"
         self.attempt = self.failures = self.crashes = 0
         self.give_up_at: datetime | None = None
+        self.failed_with: str | None = None  # the last attempt; one that was lost has not failed
         self.awaited: tuple[str, str | None] | None = None  # the end that must come next
         self.is_call = isinstance(event, e.ServiceCalled)
         self.is_cancelled = False  # asked to end
@@ -59,7 +60,7 @@ class Run:
     def take(self, event: e.RunEvent, now: datetime, told: Told, epoch: int) -> None:
         """Follow an event of the run, which came when it was `now`."""
         tag = str(event.__struct_config__.tag)
-        self._expect_end(event, tag)
+        self._expect_end(event, tag, now)
         match event:
             case e.AttemptStarted():
                 self._start(event, now, epoch)
@@ -102,11 +103,18 @@ class Run:
                 pass
         self.ends = self.status if event.__class__ in ENDINGS else None
 
-    def _expect_end(self, event: e.RunEvent, tag: str) -> None:
+    def gives_up(self, now: datetime) -> bool:
+        """Whether it is too late for the next attempt; one that was lost is always repeated."""
+        is_between = self.status == "retrying" and self.failed_with is not None
+        return is_between and self.give_up_at is not None and self.give_up_at <= now
+
+    def _expect_end(self, event: e.RunEvent, tag: str, now: datetime) -> None:
         if self.awaited is not None:
             kind = event.kind if isinstance(event, e.RunFailed) else None
             expect(self.awaited == (tag, kind), f"{self.id}: {tag} instead of {self.awaited}")
             self.awaited = None
+        elif isinstance(event, e.RunFailed) and self.gives_up(now):
+            expect(event.kind == self.failed_with, f"{self.id} gives up with {event.kind}")
         elif isinstance(event, e.RunFailed | e.RunHeld):
             expect(self.is_call and self.attempt == 0, f"{self.id}: {tag} out of the blue")
 
@@ -122,7 +130,8 @@ class Run:
         expect(not self.is_cancelled, f"{self.id} starts after its cancellation")
         is_late = self.attempt == 0 and self.start_by is not None and self.start_by <= now
         expect(not is_late, f"{self.id} starts after its start deadline")
-        self.attempt, self.status = event.attempt, "running"
+        expect(not self.gives_up(now), f"{self.id} starts after it should have given up")
+        self.attempt, self.status, self.failed_with = event.attempt, "running", None
 
     def _fail(self, event: e.AttemptFailed, now: datetime, told: Outcome | None) -> None:
         policy = self.definition
@@ -147,6 +156,7 @@ class Run:
             ceiling = policy.retry.initial * policy.retry.factor ** (self.attempt - 1)
             is_within = timedelta() <= delay <= min(ceiling, policy.retry.max_delay)
             expect(delay == asked if asked is not None else is_within, f"{self.id}: waits {delay}")
+        self.failed_with = kind
         self.failures += kind != "crash"
         self.crashes += kind == "crash"
         self.start_at = event.retry_at or self.start_at

@@ -97,6 +97,7 @@ class Work:
             job = self.job_of[run.id]
             late = run.start_by is not None and run.start_by <= now and run.attempt == 0
             expect(not late, f"{run.id} has not expired")
+            expect(not run.gives_up(now), f"{run.id} has not given up")
             may_start = len(busy) < self._slots and run.start_at <= now and self._has_turn(run)
             may_start = may_start and self._has_key(job) and self._has_lane(run)
             expect(not may_start, f"{run.id} does not start")

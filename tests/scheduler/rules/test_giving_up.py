@@ -2,23 +2,34 @@
 
 from datetime import timedelta
 
+import msgspec
+import pytest
+
 from scheduler.model import commands as c
-from scheduler.model.jobs import Retry
+from scheduler.model import events as e
+from scheduler.model.jobs import FailureKind, Retry
 from scheduler.model.schedules import Once
+from scheduler.rules.decide import decide
 from scheduler.rules.facts import Fact
+from scheduler.rules.run_state import RunState
+from scheduler.rules.timetable import Timetable
 from tests.facts import (
+    JOB,
     at,
     attempt_failed,
     attempt_started,
+    expired,
     interrupted,
+    late_outcome,
     outcome,
+    paused,
     planned,
     registered,
     reopened,
     run,
     run_failed,
 )
-from tests.spec import given
+from tests.spec import DECIDE, START, given
 
 EVERY_5 = "*/5 * * * *"
 SECOND_MINUTE = timedelta(minutes=2)
@@ -107,3 +118,96 @@ def test_a_run_that_a_person_tries_again_has_the_whole_time_again() -> None:
     story.when(
         outcome("10:05", "error", attempt=2, retry_after=HALF_A_MINUTE), now="11:00:05"
     ).then(attempt_failed("10:05", attempt=2, retry="11:00:35", give_up="11:02:05"))
+
+
+# -- a retry that is kept waiting
+
+
+def waiting(*, kind: FailureKind = "error") -> tuple[Fact, ...]:
+    """Return a run that waits for its second attempt, which may begin up to 10:07:10."""
+    return (
+        job(give_up=SECOND_MINUTE),
+        planned("10:05", window="10:00"),
+        attempt_started("10:05"),
+        attempt_failed("10:05", kind=kind, retry="10:06", give_up="10:07:10", error="no"),
+    )
+
+
+@pytest.mark.parametrize("kind", ["error", "timeout", "crash"])
+def test_a_retry_that_found_no_slot_in_time_is_not_made(kind: FailureKind) -> None:
+    story = given(*waiting(kind=kind))
+    story.when(DECIDE, now="10:07:09").then()
+    assert at("10:07:10") == story.timetable.next_wake()
+    story.when(START, now="10:07:10").then(run_failed("10:05", kind))
+
+
+def test_it_ends_with_the_last_failure_and_the_words_for_giving_up() -> None:
+    story = given(*waiting(kind="crash")).when(START, now="10:07:55")
+    (ended,) = (fact.event for fact in story.facts if isinstance(fact.event, e.RunFailed))
+    assert ("crash", "no (tried no further: give_up_after)") == (ended.kind, ended.error)
+
+
+def test_it_is_not_made_after_a_restart_either() -> None:
+    before = given(*waiting()).timetable
+    left = before.runs[run("10:05")]
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(left), type=RunState)
+    after = Timetable()
+    jobs, runs = [(before.jobs[JOB], 1, 0, 0)], [(kept, before.versions[left.stream])]
+    after.restore(before.position, (before.system, 1), jobs, runs, [])
+    assert [run_failed("10:05")] == decide(after, START, at("10:07:10"))
+
+
+def test_a_thread_that_returned_too_late_is_followed_by_no_attempt() -> None:
+    story = given(
+        job(give_up=SECOND_MINUTE),
+        planned("10:05"),
+        attempt_started("10:05"),
+        attempt_failed(
+            "10:05",
+            kind="timeout",
+            retry="10:06",
+            give_up="10:07:10",
+            abandoned=True,
+            error="no",
+        ),
+    )
+    story.when(START, now="10:07:30").then()
+    story.when(outcome("10:05", "returned"), now="10:07:40").then(late_outcome("10:05", "returned"))
+    story.when(START, now="10:07:40").then(run_failed("10:05", "timeout"))
+
+
+def test_a_lost_attempt_is_repeated_however_long_it_waits_for_that() -> None:
+    story = given(
+        *waiting(),
+        attempt_started("10:05", attempt=2),
+        interrupted("10:05", attempt=2, retry="10:07"),
+    )
+    story.when(START, now="10:07:30").then(attempt_started("10:05", attempt=3))
+
+
+def test_a_run_on_its_own_gives_up_likewise() -> None:
+    story = given(*waiting())
+    story.when(c.StartRun(run=run("10:05"), epoch=1), now="10:07:10").then(run_failed("10:05"))
+
+
+def test_giving_up_counts_as_a_failure_in_a_row() -> None:
+    retry = Retry(max_attempts=9, give_up_after=SECOND_MINUTE)
+    watched = registered(EVERY_5, at="10:00", retry=retry, pause_after_failures=1)
+    given(watched, *waiting()[1:]).when(DECIDE, now="10:08").then(
+        run_failed("10:05"), paused(failures=1)
+    )
+
+
+def test_a_tick_ends_no_more_runs_at_once_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scheduler.rules.due.DUE_JOBS_PER_APPEND", 2)
+    fires = ("10:05", "10:10", "10:15")
+    story = given(
+        registered(EVERY_5, at="10:00", overlap="allow"),
+        *(planned(fire, start_by="10:16") for fire in fires),
+    )
+    assert 2 == len(decide(story.timetable, DECIDE, at("10:16")))
+    story = given(
+        registered(EVERY_5, at="10:00", overlap="allow"),
+        *(planned(fire, start_by="10:16") for fire in fires),
+    )
+    story.when(START, now="10:16").then(*(expired(fire) for fire in fires))
