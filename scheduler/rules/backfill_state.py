@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from scheduler.model import events as e
 from scheduler.model.errors import ImpossibleHistory
 from scheduler.model.missing_zones import missing_zone
+from scheduler.rules.run_state import RunStatus
 
 MINUTE = timedelta(minutes=1)
 Ending = Literal["succeeded", "failed", "cancelled"]
@@ -75,3 +76,12 @@ def after_end(state: BackfillState, ending: Ending, *, by: int = 1) -> BackfillS
             return replace(state, failed=state.failed + by)
         case "cancelled":
             return replace(state, cancelled=state.cancelled + by)
+
+
+def ending_of(status: RunStatus) -> Ending:
+    """Return how a run counts that has ended so."""
+    match status:
+        case "succeeded" | "cancelled":
+            return status
+        case _:
+            return "failed"

@@ -21,8 +21,8 @@ from scheduler.model.streams import SYSTEM, backfill_stream, job_stream, skips_s
 from scheduler.rules.agenda import Agenda
 from scheduler.rules.backfill_state import (
     BackfillState,
-    Ending,
     after_end,
+    ending_of,
     evolve_backfill,
     requested,
 )
@@ -180,12 +180,18 @@ class Timetable:
         if after.is_live and after.status in BADLY and key in self.jobs:
             self.failures[key] = self.failures.get(key, 0) + 1
             self.changed_jobs[key] = None
+        elif after.is_live and before.status in BADLY and (counted := self.failures.pop(key, 0)):
+            if counted > 1:
+                self.failures[key] = counted - 1
+            self.changed_jobs[key] = None
         elif after.is_live and after.status == "succeeded" and self.failures.pop(key, 0):
             self.changed_jobs[key] = None
         backfill = None if after.backfill is None else self.backfills.get(after.backfill)
         if backfill is not None:
             was, by = (before, -1) if before.status in ENDED else (after, 1)
-            self.backfills[backfill.asked.backfill] = after_end(backfill, _ending(was), by=by)
+            self.backfills[backfill.asked.backfill] = after_end(
+                backfill, ending_of(was.status), by=by
+            )
 
     def _close(self, run: RunState) -> None:
         line = self.open_of.get(run.job)
@@ -388,14 +394,3 @@ class Timetable:
     def is_busy(self, job: JobId) -> bool:
         """Return whether a live run of the job is open."""
         return job in self.open_of
-
-
-def _ending(run: RunState) -> Ending:
-    """Return how an ended run counts."""
-    match run.status:
-        case "succeeded":
-            return "succeeded"
-        case "cancelled":
-            return "cancelled"
-        case _:
-            return "failed"

@@ -52,7 +52,7 @@ class Work:
             expect(len(self._busy()) < self._slots, f"{run.id} starts without a slot")
             expect(self._has_key(job), f"{run.id} starts beside too many of its key")
             expect(self._has_turn(run), f"{run.id} starts before its turn")
-        was_open = run.is_open
+        was_open, was = run.is_open, run.status
         run.take(event, now, told, self.epoch)
         if run.is_open:
             self._open[run.id] = run
@@ -65,6 +65,7 @@ class Work:
             is_free = job.refusal(job.definition) is None and (overlap != "cancel" or not job.open)
             expect(is_free or job.is_removed, f"{run.id} is tried again beside another")
             job.open[run.id] = run
+            job.failures -= was in {"failed", "expired"} and job.failures > 0
         if run.ends is not None and run.cause != "backfill":
             policy = run.definition
             if policy.on_success if run.ends == "succeeded" else policy.on_failure:

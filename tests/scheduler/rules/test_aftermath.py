@@ -8,18 +8,20 @@ from tests.facts import (
     attempt_failed,
     attempt_started,
     called,
+    cancelled,
     expired,
     outcome,
     paused,
     planned,
     registered,
+    reopened,
     resumed,
     run,
     run_failed,
     succeeded,
     told,
 )
-from tests.spec import DECIDE, given
+from tests.spec import DECIDE, START, given
 
 EVERY_5 = "*/5 * * * *"
 TWICE = registered(EVERY_5, at="10:00", overlap="allow", pause_after_failures=2)
@@ -83,6 +85,23 @@ def test_attempts_that_are_tried_again_do_not_count() -> None:
     )
     story.when(outcome("10:05", "error"), now="10:06")
     assert [attempt_failed("10:05", retry=story.facts[0].event.retry_at)] == story.facts  # type: ignore[union-attr]  # it is a failure
+
+
+def test_a_run_that_is_tried_again_and_fails_again_counts_once() -> None:
+    story = given(TWICE, *failed("10:05"))
+    story.when(c.RetryRun(run=run("10:05")), now="10:06").then(reopened("10:05", at="10:06"))
+    assert {} == story.timetable.failures
+    story.when(START, now="10:06").then(attempt_started("10:05", attempt=2))
+    story.when(outcome("10:05", "error", attempt=2), now="10:07").then(
+        attempt_failed("10:05", attempt=2), run_failed("10:05")
+    )
+    assert {JOB: 1} == story.timetable.failures
+
+
+def test_a_cancelled_run_that_is_tried_again_takes_nothing_from_the_count() -> None:
+    story = given(TWICE, *failed("10:05"), planned("10:10"), cancelled("10:10"))
+    story.when(c.RetryRun(run=run("10:10")), now="10:11")
+    assert {JOB: 1} == story.timetable.failures
 
 
 def test_a_run_by_hand_counts_and_an_expired_one_too() -> None:
