@@ -107,6 +107,7 @@ SNAPSHOT_EVERY = timedelta(seconds=30)
 SNAPSHOT_PATIENCE = timedelta(seconds=10)  # for the log to become durable up to a snapshot
 CLOCK_JUMP = timedelta(hours=1)  # a forward step beyond this rests the decisions
 CLOCK_SETTLE = timedelta(seconds=60)  # ... until it has stood so long
+RESUMPTIONS_KEPT_MAX = 16  # ends of pauses of everything; what is left of older ones goes with them
 JUMPS_KEPT_MAX = 100  # of one such rest, recorded at its end
 WISHES_WAITING_MAX = 10_000  # in the executor's mailbox; those of one request count as one
 WISH_TRIES_MAX = 3  # of a wish whose append failed only behind another's failure

@@ -18,7 +18,7 @@ from scheduler.model.limits import (
     SERVICES_PER_EVENT_MAX,
 )
 from scheduler.model.streams import SYSTEM
-from scheduler.rules import backfill, due, lifecycle, runs
+from scheduler.rules import backfill, due, lifecycle, pauses, runs
 from scheduler.rules.backfill import LastRun
 from scheduler.rules.backfill_request import JobEvents, request_backfill
 from scheduler.rules.erasing import HasContent, erase_content
@@ -134,9 +134,9 @@ def decide_job(
         case c.RenameJob():
             return lifecycle.rename_job(timetable, command)
         case c.PauseJob():
-            return lifecycle.pause_job(timetable, command, now, taken=taken)
+            return pauses.pause_job(timetable, command, now, taken=taken)
         case c.ResumeJob():
-            return lifecycle.resume_job(timetable, command, now, taken=taken)
+            return pauses.resume_job(timetable, command, now, taken=taken)
         case c.RemoveJob():
             return lifecycle.remove_job(timetable, command, now, taken=taken)
         case c.TriggerJob():
@@ -184,9 +184,9 @@ def decide_system(timetable: Timetable, command: SystemCommand, now: datetime) -
     system = timetable.system
     match command:
         case c.PauseSystem():
-            return lifecycle.pause_system(timetable, command, now)
+            return pauses.pause_system(timetable, command, now)
         case c.ResumeSystem():
-            return lifecycle.resume_system(timetable, command, now)
+            return pauses.resume_system(timetable, command, now)
         case c.AcceptClock():
             is_ahead = any(job.cursor > now for job in timetable.jobs.values())
             return [Fact(SYSTEM, e.ClockAccepted(at=now))] if is_ahead else []

@@ -6,9 +6,10 @@ from datetime import datetime
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.limits import DUE_JOBS_PER_APPEND, FIRES_PER_DECISION_MAX
-from scheduler.model.streams import SYSTEM, job_stream
+from scheduler.model.streams import job_stream
 from scheduler.rules.aftermath import Aftermath
 from scheduler.rules.facts import Fact
+from scheduler.rules.pauses import end_of_all
 from scheduler.rules.plan import Taken, plan
 from scheduler.rules.runs import not_started
 from scheduler.rules.timetable import Timetable
@@ -25,11 +26,7 @@ def expire(timetable: Timetable, now: datetime) -> list[Fact]:
 
 def end_pauses(timetable: Timetable, now: datetime) -> list[Fact]:
     """Resume what was paused until a time that has come: as of that time, whoever was awake."""
-    facts: list[Fact] = []
-    system = timetable.system
-    if system.paused and system.pause_end is not None and system.pause_end.at <= now:
-        at, missed = system.pause_end
-        facts.append(Fact(SYSTEM, e.SystemResumed(at=at, missed=missed)))
+    facts = end_of_all(timetable, now)
     for job in timetable.agenda.ended_pauses(now):
         if job.pause_end is not None:
             at, missed = job.pause_end

@@ -56,10 +56,9 @@ def missed(policy: Definition, choice: Missed, until: datetime) -> Lateness:
 def pauses_of(timetable: Timetable, job: JobState) -> list[Resumption]:
     """Return the ended pauses that are still to be decided, the earlier first.
 
-    The job's own holds for all before it, so one of the whole that ended earlier adds nothing.
+    The job's own holds for all before it, so those of the whole that ended earlier add nothing.
     """
-    own, everything = job.resumption, timetable.system.resumption
+    own = job.resumption
     pauses = [] if own is None else [own]
-    if everything is not None and (own is None or own.at < everything.at):
-        pauses.append(everything)
+    pauses += [end for end in timetable.system.resumptions if own is None or own.at < end.at]
     return [pause for pause in pauses if pause.at > job.cursor]

@@ -1,4 +1,4 @@
-"""What becomes of a wish about a job: define, revise, rename, pause, resume, remove, run now.
+"""What becomes of a wish about a job: define, revise, rename, remove, run now.
 
 Each function answers one command with facts, or refuses. A wish that changes nothing answers with
 none.
@@ -12,16 +12,16 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import BadInput, Conflict, NotFound
 from scheduler.model.firing import next_fire
-from scheduler.model.jobs import Definition, JobId, Missed
+from scheduler.model.jobs import Definition, JobId
 from scheduler.model.limits import CATCH_UP_FIRES_MAX
 from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.schedules import Interval, Manual, Once
-from scheduler.model.streams import SYSTEM, call_stream, job_stream
+from scheduler.model.streams import call_stream, job_stream
 from scheduler.model.validation import validate
 from scheduler.rules.backfill import backfills_of, cancel_backfill
 from scheduler.rules.callbacks import callback_problems, chain_problems
 from scheduler.rules.facts import Fact
-from scheduler.rules.job_state import JobState, Resumption, evolve_job
+from scheduler.rules.job_state import JobState, Resumption
 from scheduler.rules.lateness import pauses_of
 from scheduler.rules.overlap import Line
 from scheduler.rules.plan import Taken, plan
@@ -276,50 +276,6 @@ def rename_job(timetable: Timetable, wish: c.RenameJob) -> list[Fact]:
     return [Fact(job_stream(wish.job), e.JobRenamed(job=wish.job, name=wish.name, was=was))]
 
 
-def pause_job(timetable: Timetable, wish: c.PauseJob, now: datetime, *, taken: Taken) -> list[Fact]:
-    """Stop deciding for a job; what is due is decided first. A paused one may get another end."""
-    state = existing(timetable, wish.job)
-    end = pause_end(wish.until, wish.missed, now)
-    if state.paused and state.pause_end == end:
-        return []
-    facts: list[Fact] = []
-    if not state.paused and not timetable.system.paused:
-        facts = due_first(timetable, state, now, policy=state.definition, taken=taken)
-    paused = e.JobPaused(job=wish.job, until=wish.until, missed=wish.missed)
-    return [*facts, Fact(job_stream(wish.job), paused)]
-
-
-def pause_end(until: datetime | None, missed: Missed, now: datetime) -> Resumption | None:
-    """Return the end of a pause that begins now. Raises: BadInput, when it has gone by."""
-    if until is None:
-        if missed != "skip":
-            raise BadInput.at(
-                "$.missed", "is of a pause that ends by itself.", "Give its end: --until TIME"
-            )
-        return None
-    if until <= now:
-        raise BadInput.at("$.until", f"{until:%Y-%m-%dT%H:%M:%SZ} has gone by.", "Name a later one")
-    return Resumption(until, missed)
-
-
-def resume_job(
-    timetable: Timetable, wish: c.ResumeJob, now: datetime, *, taken: Taken
-) -> list[Fact]:
-    """Decide for a job again, and at once for the fire times of its pause."""
-    state = existing(timetable, wish.job)
-    if not state.paused:
-        return []
-    at, missed = now, wish.missed
-    if state.pause_end is not None and state.pause_end.at <= now:
-        at, missed = state.pause_end  # it had ended by itself, and nobody was awake
-    event = e.JobResumed(job=wish.job, at=at, missed=missed)
-    facts = [Fact(job_stream(wish.job), event)]
-    resumed = evolve_job(state, event)
-    if timetable.system.paused or resumed.exhausted or zone_missed_by(resumed.definition):
-        return facts
-    return facts + plan(timetable, resumed, now, taken=taken)
-
-
 def remove_job(
     timetable: Timetable, wish: c.RemoveJob, now: datetime, *, taken: Taken
 ) -> list[Fact]:
@@ -357,22 +313,3 @@ def trigger_job(timetable: Timetable, wish: c.TriggerJob, now: datetime) -> list
         start_by=None if deadline is None else now + deadline,
     )
     return [*line.give_way(wish.run), Fact(call_stream(wish.run), event)]
-
-
-def pause_system(timetable: Timetable, wish: c.PauseSystem, now: datetime) -> list[Fact]:
-    """Stop deciding for every job; a pause that stands may get another end."""
-    system = timetable.system
-    end = pause_end(wish.until, wish.missed, now)
-    if system.paused and system.pause_end == end:
-        return []
-    return [Fact(SYSTEM, e.SystemPaused(until=wish.until, missed=wish.missed))]
-
-
-def resume_system(timetable: Timetable, wish: c.ResumeSystem, now: datetime) -> list[Fact]:
-    """Decide again; the jobs' fire times of the pause are decided by the ticks that follow."""
-    if not timetable.system.paused:
-        return []
-    at, missed = now, wish.missed
-    if timetable.system.pause_end is not None and timetable.system.pause_end.at <= now:
-        at, missed = timetable.system.pause_end
-    return [Fact(SYSTEM, e.SystemResumed(at=at, missed=missed))]

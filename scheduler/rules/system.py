@@ -4,7 +4,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from scheduler.model import events as e
-from scheduler.rules.job_state import Resumption, not_beyond
+from scheduler.model.limits import RESUMPTIONS_KEPT_MAX
+from scheduler.rules.job_state import Resumption
 
 
 class SystemState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -15,7 +16,7 @@ class SystemState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=Tru
     running: bool = False  # the epoch has started and not stopped in order
     paused: bool = False
     pause_end: Resumption | None = None  # of a pause that ends by itself
-    resumption: Resumption | None = None
+    resumptions: tuple[Resumption, ...] = ()  # of the last pauses; jobs may still be undecided
 
 
 def evolve_system(state: SystemState, event: e.AnyEvent) -> SystemState:
@@ -33,8 +34,10 @@ def evolve_system(state: SystemState, event: e.AnyEvent) -> SystemState:
         case e.LogRestored():
             return replace(state, paused=True, pause_end=None)
         case e.SystemResumed(at=at, missed=missed):
-            return replace(state, paused=False, pause_end=None, resumption=Resumption(at, missed))
+            ends = (*state.resumptions, Resumption(at, missed))[-RESUMPTIONS_KEPT_MAX:]
+            return replace(state, paused=False, pause_end=None, resumptions=ends)
         case e.ClockAccepted(at=at):
-            return replace(state, resumption=not_beyond(state.resumption, at))
+            ends = tuple(Resumption(min(end.at, at), end.missed) for end in state.resumptions)
+            return replace(state, resumptions=ends)
         case _:
             return state

@@ -26,7 +26,7 @@ class Model:
     def __init__(self, slots: int, key_limits: Mapping[str, int]) -> None:
         self.jobs: dict[JobId, Job] = {}
         self.work = Work(slots, key_limits)
-        self.resumed: End | None = None
+        self.resumed: list[End] = []
         self.pause_end: End | None = None
         self.is_paused = False
         self.must_pause: set[JobId] = set()  # after too many failures
@@ -126,10 +126,8 @@ class Model:
     def _fate(self, key: JobId, at: datetime, now: datetime, rest: Sequence[Recorded]) -> str:
         """Return what must become of an owed fire time; `rest` is what else came in this turn."""
         job = self.jobs[key]
-        own, everything = job.resumed, self.resumed
-        ends = [] if own is None else [own]
-        if everything is not None and (own is None or own.at < everything.at):
-            ends.append(everything)
+        ends = [] if job.resumed is None else [job.resumed]
+        ends += [end for end in self.resumed if not ends or ends[0].at < end.at]
         if job.is_paused or self.is_paused:
             expect(self._change(key, rest) is not None, "decided during a pause")
             ends.append(End(now, "skip"))
@@ -162,8 +160,7 @@ class Model:
                 expect(not job.owed(at), f"an edit passed over {job.owed(at)}")
                 job.definition, job.cursor = event.definition, at
                 job.since = max([at, *job.fates])  # the old one may have runs ahead of the clock
-                job.resumed = None
-                job.is_over = False
+                job.resumed, job.is_over = None, False
                 expect(event.exhausted != job.has_more() or job.is_manual, f"{key} ends wrongly")
                 job.is_over = event.exhausted
             case e.JobPaused(job=key):
@@ -193,11 +190,13 @@ class Model:
                 expect(epoch == self.work.epoch + 1, "an epoch was left out")
                 self.work.epoch = epoch
             case e.SystemPaused(until=until, missed=missed):
+                expect(not has_ended(self.pause_end, now), "paused again before the pause ended")
                 self.is_paused = True
                 self.pause_end = None if until is None else End(until, missed)
             case e.SystemResumed(at=at, missed=missed):
                 expect(at == now or ends_so(self.pause_end, at, missed, now), f"resumed as of {at}")
-                self.is_paused, self.pause_end, self.resumed = False, None, End(at, missed)
+                self.is_paused, self.pause_end = False, None
+                self.resumed.append(End(at, missed))
             case e.ClockAccepted(at=at):
                 self._set_back(at)
             case e.BackfillRequested(backfill=backfill):
@@ -215,13 +214,13 @@ class Model:
             self.must_pause.discard(job.key)
         elif not (job.is_paused or self.is_paused):
             expect(not job.owed(now), f"a pause passed over {job.owed(now)}")
+        expect(not has_ended(job.pause_end, now), f"{job.key} is paused before its pause ended")
         job.is_paused = True
         job.pause_end = None if event.until is None else End(event.until, event.missed)
 
     def _set_back(self, at: datetime) -> None:
         """Take back what lies ahead of an accepted clock: skips are void, runs stay."""
-        if self.resumed is not None:
-            self.resumed = self.resumed._replace(at=min(self.resumed.at, at))
+        self.resumed = [end._replace(at=min(end.at, at)) for end in self.resumed]
         for job in self.jobs.values():
             if job.resumed is not None:
                 job.resumed = job.resumed._replace(at=min(job.resumed.at, at))
@@ -236,10 +235,9 @@ class Model:
 
     def judge_quiet(self, now: datetime, out: Iterable[Attempt]) -> None:
         """Judge a moment at which nothing is left to do; the attempts that are `out` are known."""
-        expect(self.pause_end is None or now < self.pause_end.at, "the pause of all has ended")
+        expect(not has_ended(self.pause_end, now), "the pause of all has ended")
         for key, job in self.jobs.items():
-            is_over = job.pause_end is not None and job.pause_end.at <= now
-            expect(job.is_removed or not is_over, f"the pause of {key} has ended")
+            expect(job.is_removed or not has_ended(job.pause_end, now), f"{key}'s pause has ended")
             owed = [] if job.is_paused or self.is_paused else job.owed(now)
             expect(not owed, f"{key} is owed {owed[:3]} at {now}")
             is_settled = job.is_over or job.is_removed or job.is_paused or job.is_manual
@@ -250,3 +248,8 @@ class Model:
 def ends_so(end: End | None, at: datetime, missed: Missed, now: datetime) -> bool:
     """Return whether a pause was to end by itself like this, and its time has come."""
     return end == End(at, missed) and at <= now
+
+
+def has_ended(end: End | None, now: datetime) -> bool:
+    """Return whether a pause was to end by itself, and its time has come."""
+    return end is not None and end.at <= now

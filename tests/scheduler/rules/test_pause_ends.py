@@ -128,3 +128,39 @@ def test_a_resume_that_comes_after_the_end_changes_nothing_about_it() -> None:
     given(EVERY_5, system_paused(until="10:12")).when(
         c.ResumeSystem(missed="all"), now="10:13"
     ).then(system_resumed("10:12"))
+
+
+def test_a_pause_that_comes_after_the_end_takes_nothing_from_what_it_said() -> None:
+    story = given(EVERY_5, paused(until="10:12", missed="all"))
+    story.when(pause(None), now="10:15").then(
+        resumed("10:12", "all"),
+        caught_up("10:05", in_line=True),
+        caught_up("10:10", in_line=True),
+        planned("10:15"),
+        paused(),
+    )
+    story.when(c.ResumeJob(job=JOB), now="10:21").then(
+        resumed("10:21"), skipped("10:20", reason="paused")
+    )
+
+
+def test_a_pause_of_a_job_takes_nothing_from_a_pause_of_everything_that_had_ended() -> None:
+    story = given(EVERY_5, system_paused(until="10:07", missed="all"))
+    story.when(pause(None), now="10:08").then(
+        system_resumed("10:07", "all"), caught_up("10:05", in_line=True), paused()
+    )
+    story.when(DECIDE, now="10:08").then()
+
+
+def test_a_pause_of_everything_takes_nothing_from_one_that_had_ended() -> None:
+    story = given(EVERY_5, system_paused(until="10:12", missed="latest"))
+    story.when(c.PauseSystem(), now="10:18").then(
+        system_resumed("10:12", "latest"), system_paused()
+    )
+    story.when(DECIDE, now="10:18").then()
+    story.when(c.ResumeSystem(), now="10:21").then(system_resumed("10:21"))
+    story.when(DECIDE, now="10:21").then(
+        skipped("10:05", reason="coalesced"),
+        caught_up("10:10", window="10:00"),
+        skipped("10:20", count=2, reason="paused"),
+    )

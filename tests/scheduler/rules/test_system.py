@@ -1,6 +1,7 @@
 """What is true of the whole, event by event."""
 
 from scheduler.model import events as e
+from scheduler.model.limits import RESUMPTIONS_KEPT_MAX
 from scheduler.rules.job_state import Resumption
 from scheduler.rules.system import SystemState, evolve_system
 from tests.facts import at, cancelled
@@ -24,13 +25,20 @@ def test_a_pause_of_everything_ends_with_what_becomes_of_the_missed() -> None:
     paused = evolve_system(STATE, e.SystemPaused())
     assert paused.paused
     resumed = evolve_system(paused, e.SystemResumed(at=at("10:00"), missed="all"))
-    assert (False, Resumption(at("10:00"), "all")) == (resumed.paused, resumed.resumption)
+    assert (False, Resumption(at("10:00"), "all")) == (resumed.paused, *resumed.resumptions)
 
 
 def test_an_accepted_clock_moves_the_end_of_a_pause_that_lay_ahead_of_it() -> None:
     resumed = evolve_system(STATE, e.SystemResumed(at=at("10:00"), missed="all"))
     accepted = evolve_system(resumed, e.ClockAccepted(at=at("09:00")))
-    assert Resumption(at("09:00"), "all") == accepted.resumption
+    assert (Resumption(at("09:00"), "all"),) == accepted.resumptions
+
+
+def test_of_the_ends_of_pauses_only_the_last_are_kept() -> None:
+    state = STATE
+    for minute in range(RESUMPTIONS_KEPT_MAX + 1):
+        state = evolve_system(state, e.SystemResumed(at=at(f"10:{minute:02}"), missed="skip"))
+    assert (RESUMPTIONS_KEPT_MAX, at("10:01")) == (len(state.resumptions), state.resumptions[0].at)
 
 
 def test_what_concerns_runs_or_jobs_leaves_the_whole_as_it_is() -> None:
