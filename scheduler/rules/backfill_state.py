@@ -30,7 +30,7 @@ class BackfillState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     failed: int = 0  # or expired
     cancelled: int = 0
     paused: bool = False
-    next_at: datetime | None = None  # no run of it is planned before (its rate)
+    next_at: datetime | None = None  # its rate: none is looked at before; None when none is left
 
     @property
     def is_resting(self) -> bool:
@@ -49,22 +49,28 @@ def evolve_backfill(state: BackfillState, event: e.BackfillEvent | e.RunPlanned)
     """Return the backfill after `event`, which is not its beginning or its end."""
     match event:
         case e.RunPlanned(fire_time=at, due_time=due_time):
-            per_minute = state.asked.per_minute
-            return replace(
-                state,
-                cursor=at,
-                looked_at=state.looked_at + 1,
-                planned=state.planned + 1,
-                next_at=None if per_minute is None else due_time + MINUTE / per_minute,
-            )
+            rate = state.asked.per_minute
+            next_at = None if rate is None else due_time + MINUTE / rate
+            state = _come_to(state, at, settled=1, next_at=next_at)
+            return replace(state, planned=state.planned + 1)
         case e.BackfillAdvanced(cursor=cursor, passed=passed):
-            return replace(state, cursor=cursor, looked_at=state.looked_at + passed)
+            return _come_to(state, cursor, settled=passed, next_at=state.next_at)
         case e.BackfillPaused():
             return replace(state, paused=True)
         case e.BackfillResumed():
             return replace(state, paused=False)
         case _:
             raise ImpossibleHistory(f"{type(event).__name__} for a backfill that is under way")
+
+
+def _come_to(
+    state: BackfillState, cursor: datetime | None, *, settled: int, next_at: datetime | None
+) -> BackfillState:
+    """Return the backfill with so many more occurrences settled, up to a new cursor."""
+    looked_at = state.looked_at + settled
+    if looked_at >= state.asked.count:
+        next_at = None  # what is left is that its runs end, and no time brings that
+    return replace(state, cursor=cursor, looked_at=looked_at, next_at=next_at)
 
 
 def after_end(state: BackfillState, ending: Ending, *, by: int = 1) -> BackfillState:

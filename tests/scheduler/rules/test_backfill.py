@@ -181,6 +181,20 @@ def test_so_many_a_minute_are_begun() -> None:
     story.when(DECIDE, now="11:04:30").then(filled("10:10", now="11:04:30", window="10:05"))
 
 
+@pytest.mark.parametrize("settled", [(), done("10:15")])
+def test_with_the_last_settled_its_rate_wakes_nobody_and_holds_up_no_end(
+    settled: tuple[Fact, ...],
+) -> None:
+    story = begun(*settled, concurrency=9, per_minute=1)
+    story.when(c.PauseJob(job=JOB), now="11:04")
+    for now in ("11:04", "11:05", "11:06"):
+        story.when(START, now=now)
+    assert story.timetable.next_wake() is None
+    for fire in ("10:05", "10:10", "10:15")[: 2 if settled else 3]:
+        story.when(outcome(fire), now="11:06")
+    story.when(DECIDE, now="11:06").then(finished())
+
+
 def test_live_runs_neither_block_it_nor_are_blocked_by_it() -> None:
     skips = registered(EVERY_5, at="08:00", overlap="skip")
     asked = requested("10:00", "10:15", count=3)
