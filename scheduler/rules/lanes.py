@@ -4,7 +4,8 @@ Three lanes: live runs, then those that catch up, then those beside the schedule
 reruns); within a lane by due time, then as they were planned, so that streams that lie side by side
 in the log's index are written side by side. The two lower lanes get at most half the slots while
 live runs wait, what is beside the schedule never more than half; so that a lower lane does not
-starve either, one of its runs starts after LIVE_STARTS_PAST_MAX of a higher one have gone past it.
+starve either, one of its runs starts after LIVE_STARTS_PAST_MAX of higher ones have gone past it.
+That is counted for each lower lane by itself; when it is the turn of both, the lowest goes first.
 Runs of one concurrency key wait for one another in a queue of their own, with the same lanes and
 that rule.
 
@@ -38,7 +39,8 @@ class Queue:
 
     def __init__(self) -> None:
         self._heaps: tuple[list[tuple[datetime, int, RunId]], ...] = ([], [], [])
-        self._past = 0  # starts of a higher lane since one of a lower lane that waits
+        self._past = [0, 0, 0]  # of each lane: starts of higher ones since it waits or one started
+        self._behind: list[Lane] = []  # lower lanes that waited behind the run that came up last
 
     def push(self, run: RunState) -> None:
         """Have a run wait."""
@@ -47,17 +49,28 @@ class Queue:
     def pop(
         self, runs: Mapping[RunId, RunState], may_start: MayStart, is_open: Callable[[Lane], bool]
     ) -> RunState | None:
-        """Return the run whose turn it is, among the lanes that are open; None when none waits."""
+        """Return the run whose turn it is, among the lanes that are open; None when none waits.
+
+        When it starts, that is to be counted.
+        """
         heads = [self._head(lane, runs, may_start) for lane in (LIVE, CATCH_UP, BESIDE)]
+        for lane, run in enumerate(heads):
+            if run is None:
+                self._past[lane] = 0
         lanes = [lane for lane, run in enumerate(heads) if run is not None and is_open(lane)]
         if not lanes:
             return None
-        lane = lanes[0]
-        if lanes[-1] > lane:
-            lane = lanes[1] if self._past >= LIVE_STARTS_PAST_MAX else lane
-            self._past = self._past + 1 if lane == lanes[0] else 0
+        owed = [lane for lane in lanes if self._past[lane] >= LIVE_STARTS_PAST_MAX]
+        lane = owed[-1] if owed else lanes[0]
+        self._behind = [lower for lower in lanes if lower > lane]
         heappop(self._heaps[lane])
         return heads[lane]
+
+    def count_start(self, run: RunState) -> None:
+        """Count that the run that came up last is started, past those of the lower lanes."""
+        self._past[lane_of(run)] = 0
+        for lane in self._behind:
+            self._past[lane] += 1
 
     def has_live(self, runs: Mapping[RunId, RunState], may_start: MayStart) -> bool:
         """Return whether a live run waits."""
@@ -138,6 +151,7 @@ class Lanes:
                     self._by_key.setdefault(key, Queue()).push(run)
                     continue
                 running[key] = running.get(key, 0) + 1
+            self._ready.count_start(run)
             chosen[run.run] = run
             in_lane[lane_of(run)] += 1
         return list(chosen.values())
@@ -149,6 +163,7 @@ class Lanes:
         for key, queue in list(self._by_key.items()):
             room = key_limits.get(key, KEY_LIMIT_DEFAULT) - running.get(key, 0)
             while room > 0 and (run := queue.pop(self._runs, may_start, _any_lane)) is not None:
+                queue.count_start(run)
                 self._ready.push(run)
                 room -= 1
             if queue.is_empty():

@@ -1,12 +1,18 @@
 """Who starts next: live runs, then those that catch up, then those beside; nobody starves."""
 
+import pytest
+from hypothesis import given as drawn
+from hypothesis import strategies as st
+
 from scheduler.model import commands as c
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import KEY_LIMIT_DEFAULT, LIVE_STARTS_PAST_MAX
 from scheduler.rules.facts import Fact
+from scheduler.rules.lanes import BESIDE, CATCH_UP, LIVE, Queue, lane_of
 from tests.backfill_facts import filled, requested
 from tests.facts import (
     JOB,
+    Policies,
     attempt_started,
     caught_up,
     defined,
@@ -103,6 +109,81 @@ def test_a_lower_lane_is_passed_by_so_many_live_starts_and_then_gets_one() -> No
         story.when(outcome(fire), now="11:00")
     story.when(tick(1), now="11:00")
     assert ["08:05"] == starts(story)
+
+
+@pytest.mark.parametrize(
+    "policies", [Policies(overlap="allow"), Policies(overlap="allow", concurrency_key="db")]
+)
+def test_what_is_beside_gets_its_turn_while_both_other_lanes_wait(policies: Policies) -> None:
+    story = given(
+        registered("* * * * *", at="08:00", **policies),
+        requested("08:00", "09:00", count=60, concurrency=1),
+        filled("08:05", now="10:00"),
+        *(caught_up(f"09:{minute}") for minute in range(30, 50)),
+        *map(planned, fires(*range(1, 31))),
+    )
+    order: list[str] = []
+    while "08:05" not in order:
+        story.when(tick(1), now="11:00")
+        (fire,) = starts(story)
+        order.append(fire)
+        story.when(outcome(fire), now="11:00")
+    assert LIVE_STARTS_PAST_MAX == order.index("08:05")
+    story.when(tick(1), now="11:00")
+    assert ["09:30"] == starts(story), "as many live runs have gone past it"
+
+
+def test_what_waits_for_its_key_takes_no_turn_from_those_of_its_lane() -> None:
+    story = given(
+        registered("* * * * *", at="09:00", overlap="allow"),
+        OTHER_KEYED,
+        *(planned(fire, cause="catch-up", job=OTHER) for fire in fires(1, 2)),
+        caught_up("10:03"),
+        *map(planned, fires(*range(5, 30))),
+    )
+    limit = 2
+    for live in fires(*range(5, 5 + LIVE_STARTS_PAST_MAX)):
+        story.when(tick(1, db=limit), now="11:00")
+        assert [live] == starts(story)
+        story.when(outcome(live), now="11:00")
+        limit = 0  # the two have come up, and others of their key were faster
+    story.when(tick(1, db=limit), now="11:00")
+    assert ["10:03"] == starts(story)
+
+
+LANES = (LIVE, CATCH_UP, BESIDE)
+ONE_OF_EACH = given(
+    registered("* * * * *", at="08:00", overlap="allow"),
+    requested("08:00", "09:00", count=60),
+    caught_up("09:30"),
+    planned("10:00"),
+    filled("08:05", now="10:00"),
+).timetable.runs
+OF_LANE = {lane_of(run): run for run in ONE_OF_EACH.values()}
+
+
+@drawn(st.lists(st.tuples(st.sampled_from([*LANES, None]), st.integers(1, 30)), max_size=30))
+def test_no_more_starts_of_higher_lanes_than_so_many_go_past_one_that_waits(
+    steps: list[tuple[int | None, int]],
+) -> None:
+    queue = Queue()
+    waiting, past = dict.fromkeys(LANES, 0), dict.fromkeys(LANES, 0)
+    for lane in (lane for lane, times in steps for _ in range(times)):
+        if lane is not None:
+            queue.push(OF_LANE[lane])
+            waiting[lane] += 1
+            continue
+        run = queue.pop(ONE_OF_EACH, lambda _: True, lambda _: True)
+        assert (run is None) is not any(waiting.values())
+        if run is None:
+            continue
+        queue.count_start(run)
+        started = lane_of(run)
+        waiting[started] -= 1
+        past[started] = 0
+        for lower in LANES[started + 1 :]:
+            past[lower] = past[lower] + 1 if waiting[lower] else 0
+        assert max(past.values()) <= LIVE_STARTS_PAST_MAX
 
 
 def test_a_clock_that_goes_back_starts_nothing_early_and_loses_nothing() -> None:
