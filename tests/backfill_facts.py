@@ -5,7 +5,7 @@ from typing import Any
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.backfill_events import Stretch
-from scheduler.model.jobs import BackfillId, RunId, run_id
+from scheduler.model.jobs import BackfillId, JobId, RunId, run_id
 from scheduler.model.schedules import Cron
 from scheduler.model.streams import backfill_stream, fire_stream
 from scheduler.rules.facts import Fact
@@ -28,13 +28,15 @@ def requested(
     stretches: tuple[Stretch, ...] | None = None,
     left_out: tuple[str, ...] = (),
     every: str = "*/5 * * * *",
+    backfill: BackfillId = BACKFILL,
+    job: JobId = JOB,
     **rest: Any,  # noqa: ANN401  # any other field of the event
 ) -> Fact:
     """Return that one was asked for; its calendar is `every` throughout, unless it is given."""
     whole = (Stretch(at(after), at(until), Cron((every,))),)
     event = e.BackfillRequested(
-        backfill=BACKFILL,
-        job=JOB,
+        backfill=backfill,
+        job=job,
         after=at(after),
         until=at(until),
         stretches=whole if stretches is None else stretches,
@@ -42,7 +44,7 @@ def requested(
         left_out=tuple(at(one) for one in left_out),
         **rest,
     )
-    return Fact(backfill_stream(BACKFILL), event)
+    return Fact(backfill_stream(backfill), event)
 
 
 def filled(

@@ -55,16 +55,20 @@ def needs_run(only: Only, last: RunState | None) -> Needed | None:
 def advance(timetable: Timetable, now: datetime, last_run: LastRun) -> list[Fact]:
     """Plan the next runs of backfills, as far as each one's own bounds allow.
 
-    At most BACKFILL_LOOK_MAX occurrences are looked at; the caller asks until nothing comes.
+    At most BACKFILL_LOOK_MAX occurrences are looked at, those of the backfill first that came on
+    longest ago; the caller asks until nothing comes.
     """
     if timetable.system.paused:
         return []
     facts: list[Fact] = []
+    looks = BACKFILL_LOOK_MAX
     for key, state in timetable.backfills.items():
         if (state.next_at is not None and state.next_at > now) or state.is_resting:
             continue
-        facts += _Advance(timetable, key, state, now, last_run).facts()
-        if len(facts) >= BACKFILL_LOOK_MAX:
+        step = _Advance(timetable, key, state, now, last_run)
+        facts += step.facts(looks)
+        looks -= step.looks
+        if looks <= 0:
             break
     return facts
 
@@ -86,12 +90,13 @@ class _Advance:
         self._now = now
         self._last_run = last_run
         self._job = timetable.jobs[state.asked.job]
+        self.looks = 0  # occurrences looked at
         self._facts: list[Fact] = []
         self._passed = 0  # occurrences since the last event
         self._passed_until: datetime | None = None
 
-    def facts(self) -> list[Fact]:
-        """Return the runs to plan and the occurrences to pass, or the end."""
+    def facts(self, looks: int) -> list[Fact]:
+        """Return the runs to plan and the occurrences to pass, after so many looks, or the end."""
         asked = self._state.asked
         is_open = len(self._timetable.open_in.get(self._key, ()))
         room = asked.concurrency - is_open
@@ -99,11 +104,14 @@ class _Advance:
             room = min(room, 1)
         if room <= 0:
             return []
-        found = occurrences(asked, after=self._state.cursor, limit=BACKFILL_LOOK_MAX)
+        found = occurrences(asked, after=self._state.cursor, limit=looks)
         if not found:
             return [] if is_open else self._end()
         for fire_time in found:
-            settled = self._settle(fire_time) if room else None
+            if room <= 0:
+                break
+            self.looks += 1
+            settled = self._settle(fire_time)
             if settled is None:
                 break
             room -= settled

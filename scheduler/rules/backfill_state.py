@@ -5,7 +5,6 @@ timetable like all others. A backfill that is over leaves the fold.
 """
 
 from datetime import datetime, timedelta
-from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +15,6 @@ from scheduler.model.missing_zones import missing_zone
 from scheduler.rules.run_state import RunStatus
 
 MINUTE = timedelta(minutes=1)
-Ending = Literal["succeeded", "failed", "cancelled"]
 
 
 class BackfillState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
@@ -73,21 +71,12 @@ def _come_to(
     return replace(state, cursor=cursor, looked_at=looked_at, next_at=next_at)
 
 
-def after_end(state: BackfillState, ending: Ending, *, by: int = 1) -> BackfillState:
+def after_end(state: BackfillState, status: RunStatus, *, by: int = 1) -> BackfillState:
     """Return the backfill after one of its runs ended so; `by` is -1 when it is tried again."""
-    match ending:
+    match status:
         case "succeeded":
             return replace(state, succeeded=state.succeeded + by)
-        case "failed":
-            return replace(state, failed=state.failed + by)
         case "cancelled":
             return replace(state, cancelled=state.cancelled + by)
-
-
-def ending_of(status: RunStatus) -> Ending:
-    """Return how a run counts that has ended so."""
-    match status:
-        case "succeeded" | "cancelled":
-            return status
         case _:
-            return "failed"
+            return replace(state, failed=state.failed + by)

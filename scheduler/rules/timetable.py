@@ -22,7 +22,6 @@ from scheduler.rules.agenda import Agenda
 from scheduler.rules.backfill_state import (
     BackfillState,
     after_end,
-    ending_of,
     evolve_backfill,
     requested,
 )
@@ -52,7 +51,7 @@ class Timetable:
         self.runs: dict[RunId, RunState] = {}  # open and held
         self.open_of: dict[JobId, dict[RunId, None]] = {}  # live ones, in the order of planning
         self.failures: dict[JobId, int] = {}  # of live runs in a row, where the last one failed
-        self.backfills: dict[BackfillId, BackfillState] = {}  # that are not over
+        self.backfills: dict[BackfillId, BackfillState] = {}  # not over; the last to come on last
         self.open_in: dict[BackfillId, dict[RunId, None]] = {}  # their open runs
         self.versions: dict[str, int] = {}  # of streams that may still grow
         self.occupied: dict[RunId, None] = {}  # runs that take a slot: running or abandoned
@@ -126,7 +125,7 @@ class Timetable:
             self.changed_jobs[event.job] = None
             self.agenda.touch(event.job)
         elif event.backfill is not None:
-            self.backfills[event.backfill] = evolve_backfill(self.backfill(event.backfill), event)
+            self._move_backfill(event.backfill, event)
 
     def _open_stream(self, stream: str, event: e.RunPlanned | e.ServiceCalled) -> None:
         """Count the event that opens a run; a rerun's stream was continued before (`recall`)."""
@@ -189,9 +188,7 @@ class Timetable:
         backfill = None if after.backfill is None else self.backfills.get(after.backfill)
         if backfill is not None:
             was, by = (before, -1) if before.status in ENDED else (after, 1)
-            self.backfills[backfill.asked.backfill] = after_end(
-                backfill, ending_of(was.status), by=by
-            )
+            self.backfills[backfill.asked.backfill] = after_end(backfill, was.status, by=by)
 
     def _close(self, run: RunState) -> None:
         line = self.open_of.get(run.job)
@@ -261,7 +258,13 @@ class Timetable:
                 del self.backfills[key]
                 del self.versions[stream]
             case _:
-                self.backfills[key] = evolve_backfill(self.backfill(key), event)
+                self._move_backfill(key, event)
+
+    def _move_backfill(self, key: BackfillId, event: e.BackfillEvent | e.RunPlanned) -> None:
+        """Fold that a backfill came on; it goes behind all others."""
+        after = evolve_backfill(self.backfill(key), event)
+        del self.backfills[key]
+        self.backfills[key] = after
 
     def backfill(self, key: BackfillId) -> BackfillState:
         """Return a backfill that is not over. Raises: ImpossibleHistory."""

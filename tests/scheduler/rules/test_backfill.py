@@ -10,7 +10,9 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.backfill_events import Only
 from scheduler.model.errors import NotFound
+from scheduler.model.jobs import BackfillId
 from scheduler.model.limits import BACKFILL_LOOK_MAX, RERUNS_MAX
+from scheduler.rules.backfill import advance
 from scheduler.rules.facts import Fact
 from tests.backfill_facts import (
     BACKFILL,
@@ -219,6 +221,31 @@ def test_it_looks_at_so_many_occurrences_at_a_time() -> None:
         advanced(f"{fires[BACKFILL_LOOK_MAX * n - 1]:%H:%M}", BACKFILL_LOOK_MAX) for n in (1, 2, 3)
     ] == story.facts[:3]
     assert [finished()] == story.facts[3:]
+
+
+def test_so_many_occurrences_are_looked_at_in_one_decision_and_each_backfill_has_its_turn() -> None:
+    keys = [BackfillId(f"backfill-{n}") for n in range(5)]
+    window: dict[str, Any] = {
+        "count": 2 * BACKFILL_LOOK_MAX,
+        "every": "* * * * *",
+        "only": "failed",
+    }
+    timetable = given(
+        registered("* * * * *", at="00:00"),
+        *(requested("00:00", "06:40", backfill=key, **window) for key in keys),
+    ).timetable
+    looks: list[str] = []
+
+    def never_run(stream: str) -> None:
+        looks.append(stream)
+
+    turns = []
+    for decision in range(1, 1 + 2 * len(keys)):
+        for fact in advance(timetable, at("12:00"), never_run):
+            turns.append(fact.stream)
+            timetable.apply(*fact)
+        assert decision * BACKFILL_LOOK_MAX == len(looks)
+    assert [f"backfill/{key}" for key in keys] * 2 == turns
 
 
 # -- pauses, ends
