@@ -107,15 +107,15 @@ class Agenda:
         """Return the jobs that cannot be reckoned, each with the missing zone; from any thread."""
         return dict(self._apart)
 
-    def ended_pauses(self, now: datetime) -> list[JobState]:
-        """Return the jobs whose pause has ended by itself; the caller resumes each of them."""
-        ended: list[JobState] = []
-        while self._pause_ends and self._pause_ends[0][0] <= now:
+    def ended_pauses(self, now: datetime, limit: int) -> list[JobState]:
+        """Return at most `limit` jobs whose pause has ended by itself; the caller resumes each."""
+        ended: dict[JobId, JobState] = {}
+        while self._pause_ends and self._pause_ends[0][0] <= now and len(ended) < limit:
             at, key = heappop(self._pause_ends)
             job = self._jobs.get(key)
             if job is not None and self._ends_so(job, at):
-                ended.append(job)
-        return ended
+                ended[key] = job  # once, also when it was paused until then more than once
+        return list(ended.values())
 
     def next_fire_due(self) -> datetime | None:
         """Return the earliest undecided fire time of all jobs."""

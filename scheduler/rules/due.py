@@ -25,9 +25,12 @@ def expire(timetable: Timetable, now: datetime) -> list[Fact]:
 
 
 def end_pauses(timetable: Timetable, now: datetime) -> list[Fact]:
-    """Resume what was paused until a time that has come: as of that time, whoever was awake."""
+    """Resume what was paused until a time that has come: as of that time, whoever was awake.
+
+    At most DUE_JOBS_PER_APPEND jobs; the caller asks until nothing comes.
+    """
     facts = end_of_all(timetable, now)
-    for job in timetable.agenda.ended_pauses(now):
+    for job in timetable.agenda.ended_pauses(now, DUE_JOBS_PER_APPEND):
         if job.pause_end is not None:
             at, missed = job.pause_end
             resumed = e.JobResumed(job=job.job, at=at, missed=missed)

@@ -1,8 +1,14 @@
 """A pause with an end: it ends then, whoever was awake, and its fires are treated as it said."""
 
 from scheduler.model import commands as c
+from scheduler.model import events as e
 from scheduler.model.errors import BadInput
-from scheduler.model.jobs import Missed
+from scheduler.model.jobs import JobId, Missed
+from scheduler.model.limits import DUE_JOBS_PER_APPEND
+from scheduler.model.schedules import Manual
+from scheduler.model.streams import job_stream
+from scheduler.rules.decide import decide
+from scheduler.rules.facts import Fact
 from tests.facts import (
     JOB,
     at,
@@ -164,3 +170,23 @@ def test_a_pause_of_everything_takes_nothing_from_one_that_had_ended() -> None:
         caught_up("10:10", window="10:00"),
         skipped("10:20", count=2, reason="paused"),
     )
+
+
+def test_pauses_that_end_at_one_instant_end_in_bounded_decisions() -> None:
+    jobs = [JobId(f"job-{number}") for number in range(2 * DUE_JOBS_PER_APPEND + 1)]
+    story = given(
+        *(registered(Manual(), name=job, job=job, at="10:00") for job in jobs),
+        *(Fact(job_stream(job), e.JobPaused(job=job, until=at("11:00"))) for job in jobs),
+    )
+    ended: list[int] = []
+    while facts := decide(story.timetable, DECIDE, at("11:00")):
+        ended.append(len(facts))
+        for fact in facts:
+            story.timetable.apply(*fact)
+    assert [DUE_JOBS_PER_APPEND, DUE_JOBS_PER_APPEND, 1] == ended
+
+
+def test_a_job_that_was_paused_again_until_the_same_time_is_resumed_once() -> None:
+    story = given(EVERY_5, paused(until="11:00"), resumed("10:02"), paused(until="11:00"))
+    story.when(DECIDE, now="11:00")
+    assert 1 == story.facts.count(resumed("11:00"))
