@@ -315,16 +315,11 @@ class _Gathered:
             return [self]
         parts = [_Gathered()]
         at = 0
-        for here, write in enumerate(self.writes):
-            size = len(write.events)
-            needed = size
-            for following in self.writes[here + 1 :]:
-                if not _follows(following):
-                    break
-                needed += len(following.events)
-            if len(parts[-1].facts) + needed > EVENTS_PER_APPEND_MAX and not _follows(write):
+        for writes in _with_what_follows(self.writes):
+            size = sum(len(write.events) for write in writes)
+            if len(parts[-1].facts) + size > EVENTS_PER_APPEND_MAX and parts[-1].facts:
                 parts.append(_Gathered())
-            parts[-1].writes.append(write)
+            parts[-1].writes += writes
             parts[-1].facts += self.facts[at : at + size]
             at += size
         return parts
@@ -359,6 +354,18 @@ def _answer(
         return
     appended = done.result()
     answer.set_result(Answer(first, appended.last, facts, appended.repeated))
+
+
+def _with_what_follows(writes: Sequence[Write]) -> Iterator[list[Write]]:
+    """Yield each write together with those that say what it caused."""
+    together: list[Write] = []
+    for write in writes:
+        if together and not _follows(write):
+            yield together
+            together = []
+        together.append(write)
+    if together:
+        yield together
 
 
 def _follows(write: Write) -> bool:

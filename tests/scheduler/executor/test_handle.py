@@ -1,6 +1,7 @@
 """The one write path: decide on the fold, fold, append; keys; parts; ended runs."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -194,6 +195,30 @@ def test_more_events_than_one_append_holds_go_in_several_with_the_key_on_the_las
     assert rig.log.head().position == answer.last
     assert [fact for fact in rig.facts() if fact in answer.facts] == list(answer.facts)
     assert [None, "k"] == [one.key for one in rig.recorded()[3:] if one.position in {4, 1_004}]
+
+
+class Copied(list[Write]):
+    """Writes that count how many of them were copied out of the list."""
+
+    copied = 0
+
+    def __getitem__(self, where: Any) -> Any:  # noqa: ANN401  # as a list's: a place or a slice
+        found = super().__getitem__(where)
+        self.copied += len(found) if isinstance(where, slice) else 0
+        return found
+
+
+def test_cutting_a_great_many_writes_copies_each_at_most_once() -> None:
+    rig = Rig()
+    jobs = [JobId(f"job-{number}") for number in range(EVENTS_PER_APPEND_MAX + 1)]
+    pending = vars(rig.handle)["_pending"]
+    pending.writes = writes = Copied()
+    for job in jobs:
+        rig.handle.gather(c.DefineJob(job=job, definition=defined(EVERY_5, name=job)))
+    rig.handle.flush()
+    assert jobs == [one.event.job for one in rig.recorded() if isinstance(one.event, e.JobDefined)]
+    assert len(jobs) == len(writes)
+    assert len(jobs) >= writes.copied
 
 
 # -- failures
