@@ -11,6 +11,7 @@ from scheduler.model.excluded import Stretch, excluded_in
 from scheduler.model.firing import fire_times, next_fire
 from scheduler.model.instants import CALENDAR_END, SECOND
 from scheduler.model.jobs import Definition
+from scheduler.model.schedules import Manual
 
 
 def coming(
@@ -56,7 +57,12 @@ def _begin(definition: Definition, after: datetime) -> datetime:
 
 
 def _kept(definition: Definition, after: datetime) -> Iterator[Stretch]:
-    """Yield the parts of the job's time later than `after` that are not excluded."""
+    """Yield the parts of the job's time later than `after` that are not excluded.
+
+    Without a schedule it has none, and no zone is asked for its excluded days (`missing_zones`).
+    """
+    if isinstance(definition.schedule, Manual):
+        return
     begin, until = _begin(definition, after), definition.end_at or CALENDAR_END
     for first, last in excluded_in(definition.exclude, begin, until):
         if begin < first:

@@ -219,13 +219,8 @@ def due_first(
     policy: Definition,
     taken: Taken,
 ) -> list[Fact]:
-    """Decide what is due of a job before it changes; a pause's fires are skipped as `paused`.
-
-    Nothing is known to be due of a job whose zone is missing, so nothing is decided.
-    """
-    if state.exhausted or isinstance(state.definition.schedule, Manual):
-        return []
-    if zone_missed_by(state.definition) is not None:
+    """Decide what is due of a job before it changes; a pause's fires are skipped as `paused`."""
+    if not may_be_due(state):
         return []
     pauses = [*pauses_of(timetable, state), *standing_pauses(timetable, state, now)]
     facts = plan(
@@ -243,6 +238,13 @@ def due_first(
             "being decided. Try again in a moment"
         )
     return facts
+
+
+def may_be_due(state: JobState) -> bool:
+    """Return whether a fire time of a job may be due, and can be reckoned here."""
+    if state.exhausted or isinstance(state.definition.schedule, Manual):
+        return False
+    return zone_missed_by(state.definition) is None
 
 
 def standing_pauses(timetable: Timetable, state: JobState, now: datetime) -> list[Resumption]:

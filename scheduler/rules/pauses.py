@@ -10,11 +10,10 @@ from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import Missed
-from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.streams import SYSTEM, job_stream
 from scheduler.rules.facts import Fact
 from scheduler.rules.job_state import Resumption, evolve_job
-from scheduler.rules.lifecycle import due_first, existing
+from scheduler.rules.lifecycle import due_first, existing, may_be_due
 from scheduler.rules.plan import Taken, plan
 from scheduler.rules.timetable import Timetable
 
@@ -67,7 +66,7 @@ def resume_job(
     event = e.JobResumed(job=wish.job, at=at, missed=missed)
     facts = [Fact(job_stream(wish.job), event)]
     resumed = evolve_job(state, event)
-    if timetable.system.paused or resumed.exhausted or zone_missed_by(resumed.definition):
+    if timetable.system.paused or not may_be_due(resumed):
         return facts
     return facts + plan(timetable, resumed, now, taken=taken)
 

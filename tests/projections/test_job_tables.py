@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from projections.job_tables import Shown, as_json, job_columns, state_of, status_of, upcoming_fire
-from scheduler.model.jobs import Definition, JobId
+from scheduler.model.jobs import DateRange, Definition, Exclude, JobId
 from scheduler.model.schedules import Manual
 from scheduler.rules.job_state import JobState, Resumption
 from tests.projections.histories import EVERY_MINUTE, NOON
-from tests.zone_files import IN_ATLANTIS
+from tests.zone_files import ATLANTIS, IN_ATLANTIS
 
 MINUTE = timedelta(minutes=1)
 DEFINITION = Definition(name="orders", service="api.sync", schedule=EVERY_MINUTE)
@@ -46,6 +46,17 @@ def test_the_next_fire_comes_after_cursor_and_beginning_and_not_after_the_end() 
 def test_a_job_whose_zone_is_not_known_here_shows_no_next_fire() -> None:
     apart = replace(DEFINITION, schedule=IN_ATLANTIS)
     assert upcoming_fire(replace(JOB, definition=apart)) is None
+
+
+def test_a_job_that_fires_by_hand_alone_shows_none_whatever_zone_it_excludes_days_in() -> None:
+    exclude = Exclude((DateRange(NOON.date(), NOON.date()),), ATLANTIS)
+    paused = replace(
+        MANUAL,
+        definition=replace(MANUAL.definition, exclude=exclude),
+        paused=True,
+        pause_end=Resumption(NOON + MINUTE, "skip"),
+    )
+    assert upcoming_fire(paused) is None
 
 
 @pytest.mark.parametrize("word", ["paused", "exhausted", "removed"])

@@ -72,6 +72,12 @@ def test_a_job_that_fires_by_hand_alone_hangs_on_no_zone() -> None:
     assert {} == apart(story)
 
 
+def test_a_job_that_fires_by_hand_alone_is_paused_and_resumed_whatever_it_excludes() -> None:
+    story = given(registered(Manual(), at="10:00", exclude=Exclude(TODAY, ATLANTIS)))
+    story.when(c.PauseJob(job=JOB), now="10:05").then(paused())
+    story.when(c.ResumeJob(job=JOB), now="10:06").then(resumed("10:06"))
+
+
 def test_with_the_zone_back_it_is_decided_as_after_a_downtime(tmp_path: Path) -> None:
     story = given(registered(IN_LEMURIA, at="10:00"))
     for now in ("10:04", "10:05"):
