@@ -17,7 +17,7 @@ from scheduler.model.limits import CATCH_UP_FIRES_MAX
 from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.schedules import Interval, Manual, Once
 from scheduler.model.streams import call_stream, job_stream
-from scheduler.model.validation import validate
+from scheduler.model.validation import name_problems, validate
 from scheduler.rules.backfill import backfills_of, cancel_backfill
 from scheduler.rules.callbacks import callback_problems, chain_problems
 from scheduler.rules.facts import Fact
@@ -260,16 +260,18 @@ def standing_pauses(timetable: Timetable, state: JobState, now: datetime) -> lis
 
 
 def rename_job(timetable: Timetable, wish: c.RenameJob) -> list[Fact]:
-    """Give a job another name."""
+    """Give a job another name; all else stays, and is not judged again."""
     state = existing(timetable, wish.job)
     was = state.definition.name
     if wish.name == was:
         return []
-    renamed = replace(state.definition, name=wish.name)
-    validate(renamed)
+    wrong = list(name_problems(wish.name))
+    if wrong:
+        raise BadInput(*wrong)
     callers = sorted(timetable.jobs[job].definition.name for job in timetable.callers.of(was))
     if callers:
         raise Conflict(f"{was} is called back by {', '.join(callers)}; change that first")
+    renamed = replace(state.definition, name=wish.name)
     problems = chain_problems(timetable, renamed)  # of jobs that call one of the new name
     if problems:
         raise BadInput(*problems)

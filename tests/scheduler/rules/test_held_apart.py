@@ -28,6 +28,7 @@ from tests.facts import (
     planned,
     registered,
     removed,
+    renamed,
     resumed,
     revised,
     run,
@@ -99,11 +100,15 @@ def test_it_can_be_edited_to_a_known_zone() -> None:
     assert {} == apart(story)
 
 
-def test_an_edit_that_leaves_the_zone_is_refused_as_is_another_name() -> None:
+def test_an_edit_that_leaves_the_zone_is_refused() -> None:
     edit = c.ReviseJob(job=JOB, definition=defined(IN_ATLANTIS, description="new"))
     given(APART).when(edit, now="10:12").refused(BadInput, r"timezone: there is no time zone")
-    rename = c.RenameJob(job=JOB, name="new")
-    given(APART).when(rename, now="10:12").refused(BadInput, r"timezone: there is no time zone")
+
+
+def test_it_can_be_renamed() -> None:
+    story = given(APART).when(c.RenameJob(job=JOB, name="new"), now="10:12").then(renamed("new"))
+    wrong = c.RenameJob(job=JOB, name="")
+    story.when(wrong, now="10:13").refused(BadInput, r"\$\.name: is empty")
 
 
 def test_it_can_be_paused_and_resumed_and_what_was_missed_is_decided_later(tmp_path: Path) -> None:
