@@ -4,7 +4,8 @@ Fire times are reckoned (`firing`) only for jobs that were touched, when asked w
 hold stale entries on purpose: one is believed only if the job still says so when it comes up.
 
 A job whose time zone is not known here is held apart: it has no next fire time until the zone is
-there, which is looked for now and then, or until the job is edited.
+there or the job is edited. To look for a zone takes a while, so one that was missing is looked for
+again after ZONE_LOOK, whoever asks (`is_here`).
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from heapq import heappop, heappush
 from scheduler.model.firing import next_fire
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import ZONE_LOOK
-from scheduler.model.missing_zones import zone_missed_by
+from scheduler.model.missing_zones import missing_zone
 from scheduler.model.zones import is_known
 from scheduler.rules.job_state import JobState
 
@@ -33,7 +34,8 @@ class Agenda:
         self._pause_ends: list[tuple[datetime, JobId]] = []
         self._passed: dict[JobId, datetime] = {}
         self._apart: dict[JobId, str] = {}  # jobs that cannot be reckoned, and the missing zone
-        self._look_at: datetime | None = None  # when to look for those zones again
+        self._missing: set[str] = set()  # zones that were looked for in vain since then:
+        self._looked_at: datetime | None = None
 
     # -- what has become of jobs
 
@@ -87,7 +89,7 @@ class Agenda:
 
         Decided or not, they come up again at the next look if they are still due.
         """
-        self._look_for_zones(now)
+        self._forget_missing(now)
         self.reckon()
         due: list[JobState] = []
         fires = self._fires
@@ -147,7 +149,9 @@ class Agenda:
             job = self._jobs.get(key)
             at = zone = None
             if job is not None and not (job.paused or job.exhausted or job.removed):
-                zone = zone_missed_by(job.definition)
+                zone = missing_zone(
+                    job.definition.schedule, job.definition.exclude, is_here=self.is_here
+                )
                 if zone is None:
                     at = self.next_fire_of(job)
             if zone is not None:
@@ -161,10 +165,20 @@ class Agenda:
                 heappush(self._fires, (at, key))
         self._unreckoned.clear()
 
-    def _look_for_zones(self, now: datetime) -> None:
-        """Have the jobs reckoned whose missing zone has come back; looked for every ZONE_LOOK."""
-        if not self._apart or (self._look_at is not None and now < self._look_at):
+    def is_here(self, zone: str) -> bool:
+        """Return whether a zone is known here; one that was missing lately is not looked for."""
+        if zone in self._missing:
+            return False
+        if is_known(zone):
+            return True
+        self._missing.add(zone)
+        return False
+
+    def _forget_missing(self, now: datetime) -> None:
+        """Have missing zones looked for again, and the jobs reckoned that hang on them."""
+        looked_at = self._looked_at
+        if looked_at is not None and abs(now - looked_at) < ZONE_LOOK:  # the clock may go back
             return
-        self._look_at = now + ZONE_LOOK
-        back = {zone for zone in set(self._apart.values()) if is_known(zone)}
-        self._unreckoned.update((key, None) for key, zone in self._apart.items() if zone in back)
+        self._looked_at = now
+        self._missing.clear()
+        self._unreckoned.update(dict.fromkeys(self._apart))

@@ -62,8 +62,9 @@ def advance(timetable: Timetable, now: datetime, last_run: LastRun) -> list[Fact
         return []
     facts: list[Fact] = []
     looks = BACKFILL_LOOK_MAX
+    is_here = timetable.agenda.is_here
     for key, state in timetable.backfills.items():
-        if (state.next_at is not None and state.next_at > now) or state.is_resting:
+        if (state.next_at is not None and state.next_at > now) or state.is_resting(is_here):
             continue
         step = _Advance(timetable, key, state, now, last_run)
         facts += step.facts(looks)

@@ -4,6 +4,7 @@ It knows what was asked for, how far it has come and how its runs ended; its ope
 timetable like all others. A backfill that is over leaves the fold.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -30,11 +31,11 @@ class BackfillState(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
     paused: bool = False
     next_at: datetime | None = None  # its rate: none is looked at before; None when none is left
 
-    @property
-    def is_resting(self) -> bool:
+    def is_resting(self, is_here: Callable[[str], bool]) -> bool:
         """Whether it stands still: it is paused, or a zone of its calendar is not known here."""
         return self.paused or any(
-            missing_zone(stretch.schedule, stretch.exclude) for stretch in self.asked.stretches
+            missing_zone(stretch.schedule, stretch.exclude, is_here=is_here)
+            for stretch in self.asked.stretches
         )
 
 

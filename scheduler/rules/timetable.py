@@ -389,7 +389,7 @@ class Timetable:
                 backfill.next_at
                 for key, backfill in self.backfills.items()
                 if backfill.next_at is not None
-                and not backfill.is_resting
+                and not backfill.is_resting(self.agenda.is_here)
                 and len(self.open_in.get(key, ())) < backfill.asked.concurrency
             ]
         return min(wakes) if wakes else None

@@ -3,18 +3,20 @@
 from datetime import date
 from pathlib import Path
 from unittest.mock import ANY
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from scheduler.model import commands as c
 from scheduler.model import events as e
+from scheduler.model import zones
 from scheduler.model.backfill_events import Stretch
 from scheduler.model.errors import BadInput, Conflict
 from scheduler.model.jobs import DateRange, Exclude, JobId, Retry
 from scheduler.model.limits import ZONE_LOOK
 from scheduler.model.schedules import Manual, Schedule
 from scheduler.rules.facts import Fact
-from tests.backfill_facts import BACKFILL, backfill, backfill_cancelled, requested
+from tests.backfill_facts import BACKFILL, backfill, backfill_cancelled, filled, requested
 from tests.facts import (
     JOB,
     at,
@@ -90,6 +92,14 @@ def test_with_the_zone_back_it_is_decided_as_after_a_downtime(tmp_path: Path) ->
             skipped("10:05", reason="coalesced"), caught_up("10:10")
         )
         assert {} == apart(story)
+
+
+def test_a_clock_that_is_set_back_does_not_put_the_look_for_its_zone_off(tmp_path: Path) -> None:
+    story = given(registered(IN_LEMURIA, at="10:00"))
+    for now in ("03-02 10:05", "03-02 10:06"):
+        story.when(DECIDE, now=now).then()
+    with installed(LEMURIA, tmp_path):
+        story.when(DECIDE, now="10:05").then(planned("10:05"))
 
 
 def test_it_can_be_edited_to_a_known_zone() -> None:
@@ -182,3 +192,29 @@ def test_a_backfill_under_way_rests_and_can_be_cancelled(schedule: str | Schedul
 def test_a_backfill_that_rests_wakes_nobody() -> None:
     story = given(APART, under_way(per_minute=1)).when(DECIDE, now="10:02").then()
     assert story.timetable.next_wake() is None
+
+
+def test_a_zone_that_is_missing_is_looked_for_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    looks: list[str] = []
+    load = zones._loaded  # noqa: SLF001  # what looks on the disk
+
+    def loaded(name: str) -> ZoneInfo | None:
+        looks.append(name)
+        return load(name)
+
+    monkeypatch.setattr(zones, "_loaded", loaded)
+    stretch = Stretch(at("08:00"), at("09:00"), IN_LEMURIA)
+    asked = requested("08:00", "09:00", stretches=(stretch,), count=12, per_minute=1)
+    story = given(registered(IN_LEMURIA, at="10:00"), asked)
+    for second in range(60):
+        story.when(DECIDE, now=f"10:02:{second:02}").then()
+        assert story.timetable.next_wake() is None
+    assert [LEMURIA] == looks
+    story.when(DECIDE, now="10:03").then()
+    assert [LEMURIA] * 2 == looks
+    with installed(LEMURIA, tmp_path):
+        story.when(DECIDE, now="10:03:59").then()
+        story.when(DECIDE, now="10:04")
+        assert filled("08:05", now="10:04", window="08:00") in story.facts
