@@ -44,6 +44,14 @@ class Call:
         self.dry_run = False
         self.clock: Clock = clock or SystemClock()
 
+    def refuse_wrong(self) -> None:
+        """Refuse what is wrong for every verb alike; a zone of the settings is checked with them.
+
+        Raises: BadInput.
+        """
+        if self.tz is not None:
+            _ = self.zone
+
     @cached_property
     def settings(self) -> Settings:
         """The settings as the options, the environment and the file say."""

@@ -52,11 +52,14 @@ class VerbCommand(click.Command):
         return super().parse_args(ctx, [*spelled, *args[end:]])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Carry the verb out; one that changes something only when its answer can be printed."""
+        """Carry the verb out, once what stands around it is right: nothing is done before that."""
+        from tools.cli.call import Call
+
+        call = ctx.ensure_object(Call)
+        call.refuse_wrong()
         if self.fields:
-            from tools.cli.call import Call
             from tools.cli.output import Shape, chosen_fields
 
-            chosen_fields(ctx.ensure_object(Call).form.fields, Shape(self.fields, ()))
+            chosen_fields(call.form.fields, Shape(self.fields, ()))
         result: object = super().invoke(ctx)
         return result
