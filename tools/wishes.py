@@ -13,8 +13,10 @@ from msgspec import Struct
 from scheduler.executor.handle import Answer
 from scheduler.model.commands import AnyCommand
 from scheduler.model.content import Contents
-from scheduler.model.errors import HorologError
+from scheduler.model.errors import BadInput, HorologError
 from scheduler.model.events import AnyEvent
+from scheduler.model.json_values import shown
+from scheduler.model.limits import KEY_CHARS_MAX
 from scheduler.rules.facts import Fact
 
 
@@ -29,6 +31,18 @@ class Wish(Struct, frozen=True, kw_only=True):
     stream: str | None = None  # of the run that the command is about, so that it can be read back
     unchecked: bool = False  # let an unknown service pass
     dry_run: bool = False  # tell what would be stored, store nothing
+
+
+def checked_key(key: str, path: str, *, chars_max: int = KEY_CHARS_MAX) -> str:
+    """Return a request key.
+
+    Raises: BadInput, when it is empty, too long or cannot be printed.
+    """
+    if len(key) > chars_max:
+        raise BadInput.at(path, f"has {len(key):,} characters; at most {chars_max}.")
+    if not key or not key.isprintable():
+        raise BadInput.at(path, f"{shown(key)} is no key: 1 to {chars_max} characters.")
+    return key
 
 
 class ToldFact(Struct, frozen=True):

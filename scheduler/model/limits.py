@@ -77,6 +77,7 @@ EVENTS_PER_COMMIT_MAX = 1_000  # one group commit; a longer one would delay its 
 BYTES_PER_COMMIT_MAX = 1024 * 1024
 REQUESTS_WAITING_MAX = 10_000  # the writer's queue; beyond, the caller waits
 KEY_CHARS_MAX = 200  # a request key
+KEY_TYPED_CHARS_MAX = 128  # ... as typed: of many, each has it with its own stream behind it
 PAGE_EVENTS_MAX = 5_000  # one page of a reader
 CHECKPOINT_BYTES = 1024 * 1024  # of WAL frames between two passive checkpoints
 CHECKPOINT_IDLE = timedelta(seconds=1)  # nothing waiting for so long: the WAL is emptied

@@ -15,7 +15,8 @@ import click
 
 from scheduler.executor.clock import Clock, SystemClock
 from scheduler.model.errors import BadInput
-from scheduler.model.limits import TEXT_CHARS_MAX
+from scheduler.model.json_values import shown
+from scheduler.model.limits import KEY_TYPED_CHARS_MAX, TEXT_CHARS_MAX
 from tools.settings import Settings, load_settings
 
 FRACTION = re.compile(r"(:[0-9]{2})\.[0-9]+", re.ASCII)  # of a second, as typed
@@ -51,6 +52,8 @@ class Call:
         """
         if self.tz is not None:
             _ = self.zone
+        if self.key is not None:
+            refuse_wrong_key(self.key)
 
     @cached_property
     def settings(self) -> Settings:
@@ -107,6 +110,22 @@ class Call:
         if self.reason is not None and len(self.reason) > TEXT_CHARS_MAX:
             raise BadInput.at("--reason", f"is longer than {TEXT_CHARS_MAX:,} characters.")
         return self.reason
+
+
+def refuse_wrong_key(key: str) -> None:
+    """Refuse a key that cannot travel, whoever answers: it is a header on the way to a server.
+
+    Raises: BadInput.
+    """
+    from tools.wishes import checked_key
+
+    checked_key(key, "--key", chars_max=KEY_TYPED_CHARS_MAX)
+    if not key.isascii() or key != key.strip(" "):
+        raise BadInput.at(
+            "--key",
+            f"{shown(key)} is no key: it is of ASCII, with no space before or behind it.",
+            "As in --key import-2026-03-01",
+        )
 
 
 pass_call = click.make_pass_decorator(Call, ensure=True)

@@ -7,7 +7,7 @@ from scheduler.model.errors import BadInput
 from scheduler.model.json_values import read_json, shown
 from scheduler.model.limits import BODY_BYTES_MAX
 from tools.web.routes import DRY_RUN, KEY_HEADER
-from tools.web.wish_fields import checked_key
+from tools.wishes import checked_key
 
 
 async def raw_body(request: Request) -> bytes:

@@ -21,8 +21,8 @@ from scheduler.model.plain import read_definition, write_definition
 from scheduler.model.plain_inputs import read_input, write_input
 from scheduler.model.plain_values import read_table, text
 from scheduler.model.written import format_duration
-from tools.web.wish_fields import ENVELOPE, REQUIRED, checked_key, readers_of
-from tools.wishes import Wish
+from tools.web.wish_fields import ENVELOPE, REQUIRED, readers_of
+from tools.wishes import Wish, checked_key
 
 ROOT = "/api/v1"
 BATCH = f"{ROOT}/batch"

@@ -14,7 +14,7 @@ from scheduler.model.content import DIGEST_SHAPE
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import Isolation, Missed
 from scheduler.model.json_values import shown
-from scheduler.model.limits import DIGESTS_PER_WISH_MAX, KEY_CHARS_MAX, TEXT_CHARS_MAX
+from scheduler.model.limits import DIGESTS_PER_WISH_MAX, TEXT_CHARS_MAX
 from scheduler.model.plain_values import Reader, flag, instant_in, length, text, whole
 from scheduler.model.validation import ID_SHAPE
 
@@ -34,16 +34,6 @@ def _choice(*choices: str) -> Reader:
         return chosen
 
     return read
-
-
-def checked_key(key: str, path: str) -> str:
-    """Return a request key.
-
-    Raises: BadInput, when it is empty, too long or cannot be printed.
-    """
-    if not 1 <= len(key) <= KEY_CHARS_MAX or not key.isprintable():
-        raise BadInput.at(path, f"{shown(key)} is no key: 1 to {KEY_CHARS_MAX} characters.")
-    return key
 
 
 def _words(value: object, path: str) -> str:

@@ -175,3 +175,12 @@ def test_a_backfill_is_carried_out_and_mended_by_the_server(
     numbers = {run["number"] for run in served.done("run", "list", "--job", "bad", "--json").json}
     assert {1, 2, 3} == numbers
     served.done("projection", "verify", "--all")
+
+
+def test_the_longest_key_is_taken_by_a_server_also_for_many(served: Desk) -> None:
+    key = "k " * 63 + "-1"
+    served.done("job", "add", "a", "a.ok", "--manual", "--label", "team=sales")
+    first = served.done("job", "pause", "a", "--key", key, "--json=first").json
+    assert first == served.done("job", "pause", "a", "--key", key, "--json=first").json
+    served.done("job", "resume", "--label", "team", "--key", key)
+    assert 2 == served("job", "pause", "a", "--key", "łódź").code

@@ -1,0 +1,44 @@
+"""`--key`: what may be one, and that a repeat under it answers the same and stores nothing."""
+
+import pytest
+
+from tests.tools.cli.desk import Desk
+
+
+@pytest.fixture
+def held(desk: Desk) -> Desk:
+    """Return a desk with one job that fires every 10 minutes."""
+    desk.done("job", "add", "held", "a.ok", "--every", "10m", "--label", "team=sales")
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("", '"" is no key: 1 to 128 characters.'),
+        (" ", '" " is no key: it is of ASCII, with no space before or behind it.'),
+        ("k ", '"k " is no key: it is of ASCII'),
+        ("a\nb", '"a\\u000ab" is no key: 1 to 128 characters.'),
+        ("zamówienie", '"zamówienie" is no key: it is of ASCII'),
+        ("łódź", '"łódź" is no key: it is of ASCII'),
+        ("x" * 300, "has 300 characters; at most 128."),
+    ],
+)
+def test_what_cannot_be_a_key_is_refused_under_its_own_name(
+    held: Desk, key: str, told: str
+) -> None:
+    head = held.head
+    for words in (("held",), ("--label", "team"), ("--all",)):
+        printed = held("job", "pause", *words, "--key", key)
+        assert (2, "") == (printed.code, printed.out)
+        assert printed.err.startswith(f"--key: {told}")
+    assert head == held.head
+
+
+def test_the_longest_key_serves_one_and_many(held: Desk) -> None:
+    key = "k " * 63 + "-1"
+    held.carry_out(10 * 60, kind="error", error="ValueError: no data")
+    held.done("job", "pause", "held", "--key", key)
+    held.done("job", "resume", "--label", "team", "--key", key)
+    since = ("--failed", "--since", "2026-03-02T12:00Z")
+    assert "1 run to be run once more." in held.done("run", "replay", *since, "--key", key).out
