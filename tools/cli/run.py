@@ -10,6 +10,7 @@ import click
 
 from scheduler.log.contract import Log, Recorded
 from scheduler.model import commands as c
+from scheduler.model import events as e
 from scheduler.model.content import Contents, Payload
 from scheduler.model.errors import BadInput, Unreachable
 from scheduler.model.jobs import JobId, RunId
@@ -23,9 +24,11 @@ from tools.cli.inputs import input_options, input_text
 from tools.cli.options import writes
 from tools.cli.output import note
 from tools.cli.reading import durations_of, is_served, job_named, log_of, run_named
+from tools.wishes import Told
 
 EXIT_RUN_FAILED = 6
 EXIT_TIMED_OUT = 7
+BY_HAND = {"trigger", "call"}
 WAIT_S_MAX = 1.0  # one wait for the log to grow; an interruption is noticed between two
 
 
@@ -63,9 +66,9 @@ def start(
     contents: Contents = {}
     if text is not None:
         payload, contents = read_input(text, "--input")
-    run = RunId(call.clock.new_id())
-    command = c.TriggerJob(job=JobId(row.job_id), run=run, input=payload)
+    command = c.TriggerJob(job=JobId(row.job_id), run=RunId(call.clock.new_id()), input=payload)
     told = ask(call, command, contents=contents)
+    run = run_of(told, command.run)
     if wait and not call.dry_run:
         with log_of(call) as log:
             ending = ended(call, log, run, patience)
@@ -79,6 +82,15 @@ def start(
 
 
 start.params[1:1] = input_options()
+
+
+def run_of(told: Told, asked: RunId) -> RunId:
+    """Return the run that answers: under a key that was seen before, the one of then."""
+    for fact in told.facts:
+        event = fact.event
+        if isinstance(event, e.RunPlanned | e.ServiceCalled) and event.cause in BY_HAND:
+            return event.run
+    return asked
 
 
 @writes("cancel", *RUN_FIELDS)

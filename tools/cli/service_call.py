@@ -30,7 +30,7 @@ from tools.cli.lengths import spoken
 from tools.cli.options import verb, writes
 from tools.cli.output import note, say
 from tools.cli.reading import log_of
-from tools.cli.run import ended
+from tools.cli.run import ended, run_of
 from tools.wishes import Told
 
 EXIT_BAD_INPUT = 2
@@ -131,14 +131,6 @@ def _called(
         if isinstance(wishes, Owning) and not call.dry_run and not told.repeated:
             wishes.carry_out(run)
         return told, run, timedelta(0) if isinstance(wishes, Owning) else None
-
-
-def run_of(told: Told, asked: RunId) -> RunId:
-    """Return the run that answers: under a key that was seen before, the one of then."""
-    for fact in told.facts:
-        if isinstance(fact.event, e.ServiceCalled):
-            return fact.event.run
-    return asked
 
 
 def timeout_of(text: str) -> timedelta:

@@ -42,3 +42,14 @@ def test_the_longest_key_serves_one_and_many(held: Desk) -> None:
     held.done("job", "resume", "--label", "team", "--key", key)
     since = ("--failed", "--since", "2026-03-02T12:00Z")
     assert "1 run to be run once more." in held.done("run", "replay", *since, "--key", key).out
+
+
+# -- a repeat
+
+
+def test_a_run_that_is_asked_for_again_is_the_run_of_then(held: Desk) -> None:
+    words = ("run", "start", "held", "--key", "k-1")
+    first = held.done(*words).out
+    assert first == held.done(*words).out
+    held.done("run", "show", first.strip())
+    assert held.done(*words, "--json").json == held.done(*words, "--json").json

@@ -184,3 +184,11 @@ def test_the_longest_key_is_taken_by_a_server_also_for_many(served: Desk) -> Non
     assert first == served.done("job", "pause", "a", "--key", key, "--json=first").json
     served.done("job", "resume", "--label", "team", "--key", key)
     assert 2 == served("job", "pause", "a", "--key", "łódź").code
+
+
+def test_waiting_again_under_the_key_is_told_of_the_same_run(served: Desk) -> None:
+    served.done("job", "add", "ok", "a.ok", "--manual")
+    words = ("run", "start", "ok", "--wait", "--timeout", "60s", "--key", "k-1")
+    first = served.done(*words)
+    assert first == served.done(*words)
+    assert 1 == len(served.done("run", "list", "--json=run").json)
