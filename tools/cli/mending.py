@@ -27,10 +27,11 @@ from tools.cli.harmless import safe
 from tools.cli.lengths import counted
 from tools.cli.options import writes
 from tools.cli.output import Record, Shape, note, say, show_rows, shown
-from tools.cli.reading import job_of, reading, run_named
+from tools.cli.reading import job_of, reading, run_named, stored_under
 from tools.wishes import Told, Wish
 
 TRIED_AGAIN = "tried again"
+Mending = c.RetryRun | c.ReplayRun | c.ResolveRun
 Verdict = Literal["succeeded", "failed", "retry"]
 FIELDS = (
     *("run", "of", "verdict", "job", "job_id", "fire_time", "was", "error"),
@@ -78,7 +79,7 @@ def retry(call: Call, /, *, run: str | None, many: bool, **chosen: Unpack[Chosen
     """
     if many:
         rows = failed(call, run, chosen)
-        return mend(call, rows, lambda row: c.RetryRun(run=row.run), TRIED_AGAIN)
+        return mend(call, rows, lambda of: c.RetryRun(run=of), TRIED_AGAIN)
     row = only(call, run, "--failed", chosen)
     command = c.RetryRun(run=row.run)
     told = ask(call, command, stream=row.stream)
@@ -96,7 +97,7 @@ def replay(call: Call, /, *, run: str | None, many: bool, **chosen: Unpack[Chose
     """
     if many:
         rows = failed(call, run, chosen)
-        return mend(call, rows, lambda row: c.ReplayRun(run=row.run), "run once more")
+        return mend(call, rows, lambda of: c.ReplayRun(run=of), "run once more")
     row = only(call, run, "--failed", chosen)
     command = c.ReplayRun(run=row.run)
     told = ask(call, command, stream=row.stream)
@@ -121,7 +122,7 @@ def resolve(
     if many:
         rows = found(call, run, "--held", chosen, "held")
         words = TRIED_AGAIN if verdict == "retry" else f"counted as {verdict}"
-        return mend(call, rows, lambda row: c.ResolveRun(run=row.run, verdict=verdict), words)
+        return mend(call, rows, lambda of: c.ResolveRun(run=of, verdict=verdict), words)
     row = only(call, run, "--held", chosen)
     command = c.ResolveRun(run=row.run, verdict=verdict)
     told = ask(call, command, stream=row.stream)
@@ -139,9 +140,10 @@ resolve.params[:0] = choosing("--held", "All that are held.")
 def facts_of(row: RunRow, command: c.AnyCommand, told: Told | HorologError) -> dict[str, object]:
     """Return the facts of an answer about a run: which it is now, and how it stood."""
     again = rerun_in(told) if isinstance(told, Told) else None
+    about = command.run if isinstance(command, Mending) else row.run
     return {
-        "run": again or row.run,
-        "of": row.run if isinstance(command, c.ReplayRun) else None,
+        "run": again or about,
+        "of": about if isinstance(command, c.ReplayRun) else None,
         "verdict": command.verdict if isinstance(command, c.ResolveRun) else None,
         "job": row.job,
         "job_id": row.job_id,
@@ -222,19 +224,25 @@ def found(
 
 
 def mend(
-    call: Call, rows: Sequence[RunRow], command_of: Callable[[RunRow], c.AnyCommand], words: str
+    call: Call, rows: Sequence[RunRow], command_of: Callable[[RunId], Mending], words: str
 ) -> int:
-    """Ask for each of the runs, print what became of them, and return the exit code."""
+    """Ask for each of the runs, print what became of them, and return the exit code.
+
+    The key of each is that of its stream: what was run once more and failed again is another run,
+    and a repeat is about the run of then.
+    """
+    keys = [None if call.key is None else f"{call.key}/{row.stream}" for row in rows]
+    stored = stored_under(call, *keys)
     wishes = [
         Wish(
-            command=command_of(row),
+            command=command_of(mended_by(stored.get(key or "", ())) or row.run),
             reason=call.why(),
             on_behalf_of=call.actor,
-            key=None if call.key is None else f"{call.key}/{row.run}",
+            key=key,
             stream=row.stream,
             dry_run=call.dry_run,
         )
-        for row in rows
+        for row, key in zip(rows, keys, strict=True)
     ]
     answers: list[Told | HorologError] = []
     if wishes:
@@ -247,6 +255,17 @@ def mend(
         show_rows(call, MANY, [record_of(call, *one) for one in all_told])
     refusals = [one for one in answers if isinstance(one, HorologError)]
     return refusals[0].exit_code if refusals else 0
+
+
+def mended_by(events: Sequence[e.AnyEvent]) -> RunId | None:
+    """Return the run that a retry, a replay or a verdict was about, by what it led to."""
+    for event in events:
+        match event:
+            case e.RunReopened(run=run) | e.RunResolved(run=run):
+                return run
+            case e.RunPlanned(of=of) | e.ServiceCalled(of=of) if of is not None:
+                return of
+    return None
 
 
 def record_of(call: Call, row: RunRow, wish: Wish, told: Told | HorologError) -> Record:
@@ -266,8 +285,10 @@ def tell(
         say(safe(f"{named}: {row.error}" if row.error else named))
         if isinstance(told, HorologError):
             note(f"  {told}")
-        else:
-            done += 1
+            continue
+        done += 1
+        if told.repeated:
+            note("  It was asked for before, under this key; nothing more is done")
     refused = f", {len(rows) - done:,} refused" if done < len(rows) else ""
     say(f"{counted(done, 'run')} {'would be' if call.dry_run else 'to be'} {words}{refused}.")
     if call.dry_run:

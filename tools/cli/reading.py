@@ -19,6 +19,7 @@ from projections.rows import BackfillRow, JobRow, RunRow
 from scheduler.executor.owner import who_owns
 from scheduler.log.contract import Log
 from scheduler.log.sqlite import SqliteLog
+from scheduler.model.events import AnyEvent
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import ROWS_PER_LIST_MAX
 from tools.cli.call import Call
@@ -47,6 +48,23 @@ def log_of(call: Call) -> Iterator[Log]:
         yield log
     finally:
         log.close()
+
+
+def stored_under(call: Call, *keys: str | None) -> dict[str, list[AnyEvent]]:
+    """Return the events that wishes under these keys led to, by the keys that were seen before.
+
+    A repeat must ask for what was asked for then, which what was typed may name no more. Whether
+    it is the same wish is the log's to say.
+    """
+    asked = [key for key in keys if key is not None]
+    if not asked:
+        return {}
+    with log_of(call) as log:
+        seen = {key: found[0] for key in asked if (found := log.find(key)) is not None}
+        return {
+            key: [one.event for one in log.read(after=at.first - 1, until=at.last)]
+            for key, at in seen.items()
+        }
 
 
 def is_served(call: Call) -> bool:

@@ -53,3 +53,18 @@ def test_a_run_that_is_asked_for_again_is_the_run_of_then(held: Desk) -> None:
     assert first == held.done(*words).out
     held.done("run", "show", first.strip())
     assert held.done(*words, "--json").json == held.done(*words, "--json").json
+
+
+@pytest.mark.parametrize("verb", ["replay", "retry"])
+def test_runs_that_are_mended_again_are_those_of_then_however_they_ended(
+    held: Desk, verb: str
+) -> None:
+    held.done("job", "edit", "held", "--overlap", "allow")
+    held.carry_out(10 * 60, kind="error", error="ValueError: no data")
+    words = ("run", verb, "--failed", "--since", "2026-03-02T12:00Z", "--key", "k-1")
+    first = held.done(*words, "--json=run,of,first,last,events").json
+    held.carry_out(1, kind="error", error="ValueError: no data")
+    head = held.head
+    assert first == held.done(*words, "--json=run,of,first,last,events").json
+    assert "asked for before, under this key; nothing more is done" in held.done(*words).err
+    assert head == held.head
