@@ -12,9 +12,10 @@ from projections.rows import JobRow
 from scheduler.model.commands import ReviseJob
 from scheduler.model.content import Contents
 from scheduler.model.errors import BadInput
-from scheduler.model.events import JobRevised
-from scheduler.model.jobs import JobId
+from scheduler.model.events import JobDefined, JobRevised
+from scheduler.model.jobs import Definition, JobId
 from scheduler.model.plain import read_changes
+from scheduler.model.streams import job_stream
 from tools.cli.asking import answer, ask
 from tools.cli.bulk import Deed, do
 from tools.cli.call import Call, pass_call
@@ -28,7 +29,8 @@ from tools.cli.definitions import (
     zone_given,
 )
 from tools.cli.harmless import json_text
-from tools.cli.reading import job_named, standing_of
+from tools.cli.occurrence import stream_of
+from tools.cli.reading import job_named, log_of, standing_of
 from tools.cli.standing import PREVIEW_FIELDS, Standing, lines, notes_of, preview
 from tools.wishes import Told
 
@@ -70,7 +72,6 @@ def edit(
         question = "" if yes else "Change {} jobs?"
         return edit_each(call, labelled, changes, given, question=question)
     row = job_named(call, name or "")
-    before = row.definition
     with told_as_typed(call, given):
         command, contents = revision(call, row, changes, given)
         told = ask(call, command, contents=contents, unchecked=bool(given["unchecked"]))
@@ -86,7 +87,7 @@ def edit(
                 skipping=row.skipping,
                 is_over=event.exhausted,
             )
-            differences = differing(before, event.definition)
+            differences = differences_of(call, row, told)
     meaning = {**preview(standing, call), "changes": differences, "error": None}
     shown = changed_lines(differences)
     if not told.facts:
@@ -122,13 +123,13 @@ def edit_each(
             return revision(call, row, changes, given)
 
     def line(row: JobRow, told: Told) -> str:
-        changed = changed_lines(differences_of(row, told))
+        changed = changed_lines(differences_of(call, row, told))
         return f"{row.name}: {'; '.join(changed) or 'stands so already.'}"
 
     deed = Deed(
         command=command,
         line=line,
-        facts=lambda row, told: {"changes": differences_of(row, told)},
+        facts=lambda row, told: {"changes": differences_of(call, row, told)},
         question=question,
         unchecked=bool(given["unchecked"]),
     )
@@ -138,7 +139,10 @@ def edit_each(
 def revision(
     call: Call, row: JobRow, changes: Mapping[str, object], given: Mapping[str, object]
 ) -> tuple[ReviseJob, Contents]:
-    """Return the wish to change a job as it stands now, with the content it brings."""
+    """Return the wish to change a job as it stands now, with the content it brings.
+
+    Under a key it names no version: a repeat would name that which the first call made.
+    """
     definition, contents = read_changes(
         row.definition, changes, now=call.now, timezone=zone_given(call, given)
     )
@@ -146,17 +150,30 @@ def revision(
         job=JobId(row.job_id),
         definition=definition,
         if_past=if_past_given(given),
-        if_version=row.version,
+        if_version=row.version if call.key is None else None,
     )
     return command, contents
 
 
-def differences_of(row: JobRow, told: Told) -> dict[str, tuple[object, object]]:
-    """Return the fields that an edit changed."""
+def differences_of(call: Call, row: JobRow, told: Told) -> dict[str, tuple[object, object]]:
+    """Return the fields that an edit changed, when it was first asked for."""
     for fact in told.facts:
         if isinstance(fact.event, JobRevised):
-            return differing(row.definition, fact.event.definition)
+            before = definition_before(call, row, told.first) if told.repeated else row.definition
+            return differing(before, fact.event.definition)
     return {}
+
+
+def definition_before(call: Call, row: JobRow, position: int | None) -> Definition:
+    """Return how a job was defined when what stands at a position was decided."""
+    before = row.definition
+    with log_of(call) as log:
+        for recorded in stream_of(log, job_stream(JobId(row.job_id))):
+            if position is not None and recorded.position >= position:
+                break
+            if isinstance(recorded.event, JobDefined | JobRevised):
+                before = recorded.event.definition
+    return before
 
 
 def changed_lines(differences: Mapping[str, tuple[object, object]]) -> list[str]:

@@ -68,3 +68,15 @@ def test_runs_that_are_mended_again_are_those_of_then_however_they_ended(
     assert first == held.done(*words, "--json=run,of,first,last,events").json
     assert "asked for before, under this key; nothing more is done" in held.done(*words).err
     assert head == held.head
+
+
+@pytest.mark.parametrize("whom", [("held",), ("--labelled", "team")])
+def test_an_edit_that_is_asked_for_again_is_told_as_it_was_then(
+    held: Desk, whom: tuple[str, ...]
+) -> None:
+    words = ("job", "edit", *whom, "--timeout", "3m", "--label", "tier=1", "--key", "k-1")
+    first = held.done(*words).out
+    assert 'timeout: "1h" → "3m"' in first
+    head = held.head
+    assert first == held.done(*words).out
+    assert head == held.head
