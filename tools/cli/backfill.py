@@ -227,6 +227,8 @@ def wish_for(call: Call, row: JobRow, asked: Asked) -> c.RequestBackfill:
     """
     if row.status == "removed":
         raise Conflict(f"{row.name} was removed; its occurrences stay as they are")
+    for option, typed in (("--from", asked["since"]), ("--until", asked["until"])):
+        call.refuse_moving(typed, option=option)
     first = call.instant(asked["since"], option="--from")
     if asked["until"] is None:
         if call.key is not None:

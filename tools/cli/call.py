@@ -105,6 +105,20 @@ class Call:
         """Return the last whole second up to the instant typed: the same seconds follow both."""
         return self.instant(FRACTION.sub(r"\1", text), option=option, zone=zone)
 
+    def refuse_moving(self, text: str | None, *, option: str) -> None:
+        """Refuse, under a key, an instant that is another at each call: a repeat must say the same.
+
+        Raises: BadInput.
+        """
+        typed = "" if text is None else text.strip(" ")
+        if self.key is not None and (typed == "now" or typed.startswith(("+", "in "))):
+            raise BadInput.at(
+                option,
+                f"{shown(typed)} is another instant at each call: under --key, a repeat must say"
+                " the same.",
+                "Write the date and the time",
+            )
+
     def why(self) -> str | None:
         """Return the reason given, checked."""
         if self.reason is not None and len(self.reason) > TEXT_CHARS_MAX:

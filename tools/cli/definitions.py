@@ -25,6 +25,7 @@ from tools.cli.schedule_flags import plain_schedule, schedule_options
 
 EXIT_WARNINGS = 10
 PRIVATE = "(private)"  # stands for an input that is shown to nobody
+INSTANTS = ("at", "anchor", "start_at", "end_at")
 LOCAL = re.compile(r"[0-9-]{10}([T ][0-9:.]+)?", re.ASCII)  # an instant typed without its offset
 READ_AS = re.compile(r"^[0-9-]{10}T[0-9:]{8}Z", re.ASCII)  # the same as it was read
 
@@ -85,8 +86,12 @@ def _as_typed(call: Call, problem: Problem, given: Mapping[str, object]) -> Prob
     return problem
 
 
-def fields_given(given: Mapping[str, object]) -> dict[str, object]:
-    """Return what the flags say of a definition, in the plain form."""
+def fields_given(call: Call, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what the flags say of a definition, in the plain form. Raises: BadInput."""
+    for name in INSTANTS:
+        value = given.get(name)
+        if isinstance(value, str):
+            call.refuse_moving(value, option="--" + name.replace("_", "-"))
     plain = plain_policies(given)
     schedule = plain_schedule(given)
     if schedule:

@@ -36,7 +36,7 @@ def add(call: Call, /, *, name: str, service: str, extra: tuple[str, ...], **giv
     """
     cron = given["cron"]
     refuse_unquoted(cron if isinstance(cron, tuple) else (), extra)
-    plain = {"name": name, "service": service, **fields_given(given)}
+    plain = {"name": name, "service": service, **fields_given(call, given)}
     schedule = plain.get("schedule")
     if isinstance(schedule, dict) and "cron" in schedule:
         schedule.setdefault("timezone", call.settings.timezone)

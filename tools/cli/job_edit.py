@@ -62,7 +62,7 @@ def edit(
 
     What is not named stays. What is due before the change is decided first, by the old definition.
     """
-    changes = fields_given(given)
+    changes = fields_given(call, given)
     if service is not None:
         changes["service"] = service
     if no_input:

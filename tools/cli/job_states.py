@@ -166,6 +166,7 @@ def skip_next(
 
     It is skipped when it comes, with the reason skip-next; --undo takes that back until then.
     """
+    call.refuse_moving(at, option="--at")
     fire_time = None if at is None else call.instant(at, option="--at")
     command = c.RestoreNextFire if undo else c.SkipNextFire
     deed = Deed(
@@ -192,6 +193,7 @@ def end_of(call: Call, until: str | None, length: str | None) -> datetime | None
     option, typed = ("--until", until) if length is None else ("--for", f"+{length}")
     if typed is None:
         return None
+    call.refuse_moving(typed, option=option)
     end = call.instant(typed, option=option)
     if end <= call.now:
         raise BadInput.at(

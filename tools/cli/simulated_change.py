@@ -55,7 +55,7 @@ def changed_case(call: Call, case: Case, flags: str) -> Case:
             "--change", wrong.format_message(), "See: horolog job edit --help"
         ) from None
     given = context.params
-    changes = fields_given(given)
+    changes = fields_given(call, given)
     if not changes:
         raise BadInput.at("--change", "changes nothing.", "As in --change '--overlap allow'")
     after, _ = read_changes(

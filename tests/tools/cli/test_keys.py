@@ -80,3 +80,32 @@ def test_an_edit_that_is_asked_for_again_is_told_as_it_was_then(
     head = held.head
     assert first == held.done(*words).out
     assert head == held.head
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("job", "pause", "held", "--for", "1h"), "--for"),
+        (("job", "pause", "held", "--until", "+1h"), "--until"),
+        (("job", "pause", "--all", "--for", "1h"), "--for"),
+        (("job", "pause", "--label", "team", "--for", "1h"), "--for"),
+        (("job", "skip-next", "held", "--at", "in 10m"), "--at"),
+        (("job", "add", "once", "a.ok", "--at", "+1h"), "--at"),
+        (("job", "add", "more", "a.ok", "--every", "10m", "--start-at", "now"), "--start-at"),
+        (("job", "edit", "held", "--end-at", "+1h"), "--end-at"),
+        (("job", "edit", "--labelled", "team", "--every", "5m", "--anchor", "now"), "--anchor"),
+        (
+            ("backfill", "start", "held", "--from", "2026-03-02T10:00Z", "--until", "now"),
+            "--until",
+        ),
+    ],
+)
+def test_an_instant_that_is_counted_from_now_is_refused_under_a_key(
+    held: Desk, words: tuple[str, ...], option: str
+) -> None:
+    head = held.head
+    printed = held(*words, "--key", "k-1")
+    assert (2, "") == (printed.code, printed.out)
+    assert printed.err.startswith(f"{option}: ")
+    assert "another instant at each call: under --key, a repeat must say the same" in printed.err
+    assert head == held.head
