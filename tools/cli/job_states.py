@@ -6,6 +6,7 @@ which runs were ended.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from shlex import quote
 from typing import get_args
 
@@ -21,7 +22,7 @@ from tools.cli.asking import JOB_FIELDS, answer, ask, confirmed
 from tools.cli.bulk import BULK_FIELDS, Deed, do, labels_option
 from tools.cli.call import Call, pass_call
 from tools.cli.options import writes
-from tools.cli.reading import job_named
+from tools.cli.reading import job_named, stored_under
 from tools.cli.skip_words import command_for
 from tools.cli.state_words import until_words
 from tools.wishes import Told
@@ -124,10 +125,19 @@ def rename(call: Call, /, *, job: str, name: str) -> None:
 
     Its id and history stay.
     """
-    row = job_named(call, job)
+    row = job_named(call, renamed_before(call, job) or job)
     told = ask(call, c.RenameJob(job=JobId(row.job_id), name=name))
-    line = f"{row.name} is now called {name}." if told.facts else f"It is called {name} already."
-    answer(call, told, [line], facts={"job": name, "job_id": row.job_id, "was": row.name})
+    was = next((one.was for one in events_of(told) if isinstance(one, e.JobRenamed)), row.name)
+    line = f"{was} is now called {name}." if told.facts else f"It is called {name} already."
+    answer(call, told, [line], facts={"job": name, "job_id": row.job_id, "was": was})
+
+
+def renamed_before(call: Call, job: str) -> JobId | None:
+    """Return the job that lost this name by an earlier call under the same key."""
+    for event in chain.from_iterable(stored_under(call, call.key).values()):
+        if isinstance(event, e.JobRenamed) and event.was == job:
+            return event.job
+    return None
 
 
 @writes("remove", "cancelled", *BULK_FIELDS)

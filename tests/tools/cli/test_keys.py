@@ -109,3 +109,14 @@ def test_an_instant_that_is_counted_from_now_is_refused_under_a_key(
     assert printed.err.startswith(f"{option}: ")
     assert "another instant at each call: under --key, a repeat must say the same" in printed.err
     assert head == held.head
+
+
+def test_a_job_that_is_renamed_again_is_that_which_bore_the_name_then(held: Desk) -> None:
+    words = ("job", "rename", "held", "freed", "--key", "k-1")
+    first = held.done(*words)
+    assert "held is now called freed.\n" == first.out
+    assert first == held.done(*words)
+    held.done("job", "add", "held", "a.ok", "--manual")
+    assert first == held.done(*words)
+    assert 5 == held("job", "rename", "held", "other", "--key", "k-1").code
+    assert {"held", "freed"} == {row["job"] for row in held.done("job", "list", "--json").json}
