@@ -15,7 +15,7 @@ from projections.rows import BackfillRow, JobRow
 from scheduler.model import commands as c
 from scheduler.model import events as e
 from scheduler.model.backfill_events import Only, Order
-from scheduler.model.errors import BadInput, Conflict, Refused
+from scheduler.model.errors import BadInput, Conflict
 from scheduler.model.instants import SECOND
 from scheduler.model.jobs import BackfillId
 from scheduler.model.json_values import shown as quoted
@@ -32,6 +32,7 @@ from tools.cli.reading import (
     is_served,
     job_named,
     log_of,
+    stored_under,
     usual_duration,
 )
 from tools.wishes import Told
@@ -41,6 +42,7 @@ BACKFILL_FIELDS: Final = ("backfill", "job", "job_id", *ANSWER_FIELDS)
 PLAN: Final = Shape(("job", "job_id", *PLAN_FIELDS), ())
 LOOKING: Final = "to see what a backfill would do"  # why a wish is decided that is not stored
 TYPED: Final = {"$.until": "--until", "$.concurrency": "--concurrency", "$.per_minute": "--rate"}
+REPEATED: Final = "It was asked for before, under this key; nothing more is started."
 NOBODY_ADVANCES: Final = "Nobody serves this log; `horolog serve` carries it out."
 
 
@@ -135,20 +137,28 @@ def start(call: Call, /, *, job: str, yes: bool, **asked: Unpack[Asked]) -> int:
     """
     row = job_named(call, job)
     wish = wish_for(call, row, asked)
-    planned = plan_unless_known(call, wish)
+    is_repeat = not call.dry_run and bool(stored_under(call, call.key))
+    planned = None if is_repeat else plan_for(call, wish)
     lines = [] if planned is None else list(lines_of(call, row.name, planned))
     is_for_people = call.form.kind == "people"
+    is_asking = is_for_people and not (yes or call.dry_run or is_repeat)
     if is_for_people and not call.dry_run:
         for line in lines:
             note(line)
-    if not (yes or call.dry_run or not is_for_people or confirmed("Start it?")):
+    if is_asking and not confirmed("Start it?"):
         return 1
     told = ask(call, wish)
     asked_for = request_in(told)
     backfill = asked_for.backfill
-    record = record_of(planned or plan_as_asked(call, asked_for))
+    if planned is None or told.repeated:
+        planned = plan_as_asked(call, asked_for, before=told.first)
+    record = record_of(planned)
     facts = {"backfill": backfill, "job": row.name, "job_id": row.job_id, **record}
     notes = [] if is_served(call) else [NOBODY_ADVANCES]
+    if is_repeat and is_for_people:
+        for line in lines_of(call, row.name, planned):
+            note(line)
+        notes = [REPEATED]
     if not call.dry_run:
         notes.append(f"See how far it is: horolog backfill show {backfill} --watch")
     answer(call, told, [backfill], facts=facts, notes=notes, dry_lines=lines)
@@ -276,24 +286,14 @@ def plan_for(call: Call, wish: c.RequestBackfill) -> Plan:
     return plan_as_asked(call, request_in(told))
 
 
-def plan_unless_known(call: Call, wish: c.RequestBackfill) -> Plan | None:
-    """Return what a backfill would do; None when it is refused and a key may answer all the same.
+def plan_as_asked(call: Call, asked: e.BackfillRequested, *, before: int | None = None) -> Plan:
+    """Return what a backfill that was drawn up would do now, or by what stood before a position.
 
-    Asked for again under its key, it stands in its own way, and is told as it was then.
+    How long it takes is reckoned from how long runs take now.
     """
-    try:
-        return plan_for(call, wish)
-    except Refused:
-        if call.key is None:
-            raise
-        return None
-
-
-def plan_as_asked(call: Call, asked: e.BackfillRequested) -> Plan:
-    """Return what a backfill that was drawn up would do now."""
     usual = usual_duration(call, asked.job)
     with log_of(call) as log:
-        return plan_of(log, asked, usual)
+        return plan_of(log, asked, usual, before=before)
 
 
 def request_in(told: Told) -> e.BackfillRequested:

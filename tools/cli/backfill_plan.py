@@ -62,13 +62,15 @@ class Plan(Struct, frozen=True, kw_only=True):
         )
 
 
-def plan_of(log: Log, asked: BackfillRequested, usual: timedelta | None) -> Plan:
-    """Return what a backfill would do as the log stands."""
+def plan_of(
+    log: Log, asked: BackfillRequested, usual: timedelta | None, *, before: int | None = None
+) -> Plan:
+    """Return what a backfill would do as the log stands, or stood before a position."""
     found = occurrences(asked, after=None, limit=asked.count)
     again = fresh = 0
     unchanged: Counter[str] = Counter()
     for fire_time in found:
-        last = last_run(log, fire_stream(fire_time, asked.job))
+        last = last_run(log, fire_stream(fire_time, asked.job), before=before)
         needed = needs_run(asked.only, last)
         if needed is None:
             unchanged[standing(last)] += 1
@@ -96,12 +98,14 @@ def standing(last: RunState | None) -> str:
     return UNDER_WAY if last.is_open else last.status
 
 
-def last_run(log: Log, stream: str) -> RunState | None:
+def last_run(log: Log, stream: str, *, before: int | None = None) -> RunState | None:
     """Return the last run of a stream, as far as its events tell; None when there is none."""
     if not log.version(stream):
         return None
     run: RunState | None = None
     for recorded in stream_of(log, stream):
+        if before is not None and recorded.position >= before:
+            break
         event = recorded.event
         if isinstance(event, RunPlanned):
             run = opened(event, stream=stream, definition=UNREAD)

@@ -120,3 +120,25 @@ def test_a_job_that_is_renamed_again_is_that_which_bore_the_name_then(held: Desk
     assert first == held.done(*words)
     assert 5 == held("job", "rename", "held", "other", "--key", "k-1").code
     assert {"held", "freed"} == {row["job"] for row in held.done("job", "list", "--json").json}
+
+
+def test_a_backfill_that_is_asked_for_again_is_told_as_it_was_then(
+    held: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = ("--from", "2026-03-02T11:00Z", "--until", "2026-03-02T12:00Z")
+    words = ("backfill", "start", "held", *window, "--key", "k-1")
+    fields = "--json=backfill,count,to_run,to_run_again,unchanged,first,last,events"
+    first = held.done(*words, fields).json
+    assert 6 == first["to_run"]
+    held.carry_out(turns=8)
+    assert first == held.done(*words, fields).json
+    head = held.head
+    held.done("backfill", "start", "held", *window, "--only", "all")
+    assert first == held.done(*words, fields).json
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda *_, **__: False)
+    printed = held.done(*words)
+    assert f"{first['backfill']}\n" == printed.out
+    assert "  6 would run" in printed.err
+    assert "It was asked for before, under this key; nothing more is started." in printed.err
+    assert head + 1 == held.head
