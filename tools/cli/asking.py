@@ -12,6 +12,7 @@ import click
 
 from scheduler.model.commands import AnyCommand
 from scheduler.model.content import Contents
+from scheduler.model.errors import HorologError, KeyReused
 from tools.app import open_wishes
 from tools.cli.call import Call
 from tools.cli.harmless import json_text
@@ -86,6 +87,11 @@ def answered(call: Call, told: Told) -> Record:
         ],
         "notes": [],
     }
+
+
+def with_own_key(call: Call, error: HorologError) -> HorologError:
+    """Return a refusal that names the key that was typed, of which each of many has its own."""
+    return error if call.key is None or not isinstance(error, KeyReused) else KeyReused(call.key)
 
 
 def confirmed(question: str) -> bool:

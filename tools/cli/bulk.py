@@ -17,7 +17,7 @@ from scheduler.model.errors import BadInput, HorologError, NotFound
 from scheduler.model.json_values import shown
 from scheduler.model.limits import JOBS_PER_BULK_MAX, PROBLEMS_TOLD_MAX
 from tools.app import open_wishes
-from tools.cli.asking import ANSWER_FIELDS, answer, answered, ask, confirmed
+from tools.cli.asking import ANSWER_FIELDS, answer, answered, ask, confirmed, with_own_key
 from tools.cli.call import Call
 from tools.cli.harmless import safe
 from tools.cli.output import Record, Shape, chosen_fields, note, say, show_rows
@@ -79,7 +79,7 @@ def do(call: Call, job: str | None, labels: Sequence[str], deed: Deed) -> int:
     try:
         told = ask(call, command, contents=contents, unchecked=deed.unchecked)
     except HorologError as error:
-        raise as_typed(error, deed) from None
+        raise as_typed(call, error, deed) from None
     facts = {"job": row.name, "job_id": row.job_id, "error": None, **deed.facts(row, told)}
     answer(call, told, [deed.line(row, told)], facts=facts)
     return 0
@@ -121,7 +121,9 @@ def do_each(call: Call, rows: Sequence[JobRow], deed: Deed) -> int:
         return 1
     with open_wishes(call.settings, clock=call.clock) as asked:
         answers = asked.ask_all(wishes)
-    answers = [as_typed(one, deed) if isinstance(one, HorologError) else one for one in answers]
+    answers = [
+        as_typed(call, one, deed) if isinstance(one, HorologError) else one for one in answers
+    ]
     pairs = list(zip(rows, answers, strict=True))
     failures = [one for _, one in pairs if isinstance(one, HorologError)]
     if call.form.kind != "people":
@@ -137,9 +139,10 @@ def do_each(call: Call, rows: Sequence[JobRow], deed: Deed) -> int:
     if call.dry_run:
         note("Nothing was stored.")
     if failures:
+        others = "" if len(failures) == len(pairs) else "; the others are done"
         note(
-            f"{len(failures):,} of {len(pairs):,} failed; the others are done. Each job is decided "
-            "for itself: the call can be repeated"
+            f"{len(failures):,} of {len(pairs):,} failed{others}. Each job is decided for itself: "
+            "the call can be repeated"
         )
     return failures[0].exit_code if failures else 0
 
@@ -185,8 +188,9 @@ def refusal_of(refusals: Mapping[str, BadInput], *, is_everywhere: bool) -> BadI
     return BadInput(*problems[:PROBLEMS_TOLD_MAX])
 
 
-def as_typed(error: HorologError, deed: Deed) -> HorologError:
-    """Return a refusal that names the flag that was typed in place of the command's field."""
+def as_typed(call: Call, error: HorologError, deed: Deed) -> HorologError:
+    """Return a refusal that names what was typed: the flag of a field, the key of each of many."""
+    error = with_own_key(call, error)
     if not isinstance(error, BadInput):
         return error
     return BadInput(

@@ -20,7 +20,7 @@ from scheduler.model.jobs import RunId
 from scheduler.model.limits import RUNS_PER_BULK_MAX
 from scheduler.model.streams import compact
 from tools.app import open_wishes
-from tools.cli.asking import ANSWER_FIELDS, answer, answered, ask, serving_notes
+from tools.cli.asking import ANSWER_FIELDS, answer, answered, ask, serving_notes, with_own_key
 from tools.cli.bulk import refuse_no_labels
 from tools.cli.call import Call, pass_call
 from tools.cli.harmless import safe
@@ -247,7 +247,10 @@ def mend(
     answers: list[Told | HorologError] = []
     if wishes:
         with open_wishes(call.settings, clock=call.clock) as asked:
-            answers = asked.ask_all(wishes)
+            answers = [
+                with_own_key(call, one) if isinstance(one, HorologError) else one
+                for one in asked.ask_all(wishes)
+            ]
     if call.form.kind == "people":
         tell(call, rows, answers, words)
     else:

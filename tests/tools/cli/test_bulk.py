@@ -237,3 +237,10 @@ def test_no_more_jobs_are_changed_at_once_than_the_bound(
     assert (2, "--label") == (printed.code, printed.error["path"])
     assert "more than 2 jobs" in printed.error["message"]
     assert head == team.head
+
+
+def test_when_all_fail_no_others_are_told_of(team: Desk) -> None:
+    words = ("job", "skip-next", "--label", "team=sales", "--at", "2026-03-02T12:21Z")
+    printed = team(*words)
+    assert 2 == printed.code
+    assert "2 of 2 failed. Each job is decided for itself" in printed.err

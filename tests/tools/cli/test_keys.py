@@ -2,6 +2,7 @@
 
 import pytest
 
+from scheduler.model.errors import KeyReused
 from tests.tools.cli.desk import Desk
 
 
@@ -142,3 +143,23 @@ def test_a_backfill_that_is_asked_for_again_is_told_as_it_was_then(
     assert "  6 would run" in printed.err
     assert "It was asked for before, under this key; nothing more is started." in printed.err
     assert head + 1 == held.head
+
+
+def test_a_key_of_many_that_belongs_to_another_command_is_named_as_it_was_typed(
+    held: Desk,
+) -> None:
+    held.done("job", "add", "more", "a.ok", "--manual", "--label", "team=sales")
+    held.done("job", "pause", "--label", "team", "--key", "k-1")
+    reused = "the request key 'k-1' was used before for another command; use a new key"
+    printed = held("job", "resume", "--label", "team", "--key", "k-1")
+    assert (KeyReused.exit_code, f"{reused}\n") == (printed.code, printed.err)
+    rows = held("job", "remove", "--label", "team", "--key", "k-1", "--json").json
+    assert [reused, reused] == [row["error"] for row in rows]
+
+
+def test_runs_whose_key_belongs_to_another_command_name_it_as_it_was_typed(held: Desk) -> None:
+    held.carry_out(10 * 60, kind="error", error="ValueError: no data")
+    since = ("--failed", "--since", "2026-03-02T12:00Z", "--key", "k-1")
+    held.done("run", "retry", *since)
+    held.carry_out(1, kind="error", error="ValueError: no data")
+    assert "the request key 'k-1' was used before" in held("run", "replay", *since).err
