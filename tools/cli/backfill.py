@@ -30,7 +30,7 @@ from tools.cli.output import Shape, note, show_record
 from tools.cli.reading import (
     backfill_named,
     is_served,
-    job_named,
+    job_to_change,
     log_of,
     stored_under,
     usual_duration,
@@ -120,7 +120,7 @@ def plan(call: Call, /, *, job: str, **asked: Unpack[Asked]) -> None:
 
     Nothing is stored.
     """
-    row = job_named(call, job)
+    row = job_to_change(call, job)
     planned = plan_for(call, wish_for(call, row, asked))
     record = {"job": row.name, "job_id": row.job_id, **record_of(planned)}
     show_record(call, PLAN, record, lines_of(call, row.name, planned))
@@ -135,7 +135,7 @@ def start(call: Call, /, *, job: str, yes: bool, **asked: Unpack[Asked]) -> int:
     What that means is shown first. A server carries it out, through crashes and restarts; asked for
     again, `missing` and `failed` run nothing twice.
     """
-    row = job_named(call, job)
+    row = job_to_change(call, job)
     wish = wish_for(call, row, asked)
     is_repeat = not call.dry_run and bool(stored_under(call, call.key))
     planned = None if is_repeat else plan_for(call, wish)
@@ -231,12 +231,7 @@ def under_way(call: Call, backfill: str) -> BackfillRow:
 
 
 def wish_for(call: Call, row: JobRow, asked: Asked) -> c.RequestBackfill:
-    """Return the wish for a backfill, from what was typed.
-
-    Raises: BadInput; Conflict, when the job was removed.
-    """
-    if row.status == "removed":
-        raise Conflict(f"{row.name} was removed; its occurrences stay as they are")
+    """Return the wish for a backfill, from what was typed. Raises: BadInput."""
     for option, typed in (("--from", asked["since"]), ("--until", asked["until"])):
         call.refuse_moving(typed, option=option)
     first = call.instant(asked["since"], option="--from")

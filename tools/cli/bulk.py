@@ -21,7 +21,7 @@ from tools.cli.asking import ANSWER_FIELDS, answer, answered, ask, confirmed, wi
 from tools.cli.call import Call
 from tools.cli.harmless import safe
 from tools.cli.output import Record, Shape, chosen_fields, note, say, show_rows
-from tools.cli.reading import job_named, paged, reading
+from tools.cli.reading import job_to_change, paged, reading
 from tools.wishes import Told, Wish
 
 BULK_FIELDS = ("job", "job_id", "error", *ANSWER_FIELDS)  # and those of the verb's own
@@ -74,7 +74,7 @@ def do(call: Call, job: str | None, labels: Sequence[str], deed: Deed) -> int:
         raise BadInput.at("JOB", "name one job, or choose many by --label.")
     if job is None:
         return do_each(call, labelled(call, labels), deed)
-    row = job_named(call, job)
+    row = job_to_change(call, job)
     command, contents = deed.command(row)
     try:
         told = ask(call, command, contents=contents, unchecked=deed.unchecked)

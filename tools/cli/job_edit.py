@@ -30,7 +30,7 @@ from tools.cli.definitions import (
 )
 from tools.cli.harmless import json_text
 from tools.cli.occurrence import stream_of
-from tools.cli.reading import job_named, log_of, standing_of
+from tools.cli.reading import job_to_change, log_of, standing_of
 from tools.cli.standing import PREVIEW_FIELDS, Standing, lines, notes_of, preview
 from tools.wishes import Told
 
@@ -71,7 +71,7 @@ def edit(
     if labelled:
         question = "" if yes else "Change {} jobs?"
         return edit_each(call, labelled, changes, given, question=question)
-    row = job_named(call, name or "")
+    row = job_to_change(call, name or "")
     with told_as_typed(call, given):
         command, contents = revision(call, row, changes, given)
         told = ask(call, command, contents=contents, unchecked=bool(given["unchecked"]))

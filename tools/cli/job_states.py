@@ -22,7 +22,7 @@ from tools.cli.asking import JOB_FIELDS, answer, ask, confirmed
 from tools.cli.bulk import BULK_FIELDS, Deed, do, labels_option
 from tools.cli.call import Call, pass_call
 from tools.cli.options import writes
-from tools.cli.reading import job_named, stored_under
+from tools.cli.reading import job_to_change, stored_under
 from tools.cli.skip_words import command_for
 from tools.cli.state_words import until_words
 from tools.wishes import Told
@@ -125,7 +125,7 @@ def rename(call: Call, /, *, job: str, name: str) -> None:
 
     Its id and history stay.
     """
-    row = job_named(call, renamed_before(call, job) or job)
+    row = job_to_change(call, renamed_before(call, job) or job)
     told = ask(call, c.RenameJob(job=JobId(row.job_id), name=name))
     was = next((one.was for one in events_of(told) if isinstance(one, e.JobRenamed)), row.name)
     line = f"{was} is now called {name}." if told.facts else f"It is called {name} already."
@@ -151,7 +151,7 @@ def remove(call: Call, /, *, job: str | None, labels: tuple[str, ...], yes: bool
     Runs that have not started are cancelled; started ones go on. Its history stays.
     """
     if job is not None and not (yes or call.dry_run):
-        row = job_named(call, job)
+        row = job_to_change(call, job)
         if not confirmed(f"Remove {row.name} for good?"):
             return 1
     deed = Deed(

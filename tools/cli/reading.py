@@ -19,6 +19,7 @@ from projections.rows import BackfillRow, JobRow, RunRow
 from scheduler.executor.owner import who_owns
 from scheduler.log.contract import Log
 from scheduler.log.sqlite import SqliteLog
+from scheduler.model.errors import Conflict
 from scheduler.model.events import AnyEvent
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import ROWS_PER_LIST_MAX
@@ -81,6 +82,19 @@ def job_named(call: Call, name: str) -> JobRow:
     """Return the job of a name or an id, removed ones too, and let go of the log."""
     with reading(call) as opened:
         return job_of(opened, name)
+
+
+def job_to_change(call: Call, name: str) -> JobRow:
+    """Return the job of a name or an id, of which something is wished, and let go of the log.
+
+    Raises: NotFound; Conflict, when it was removed: only a repeat under its key is still answered.
+    """
+    row = job_named(call, name)
+    if row.status == "removed" and not stored_under(call, call.key):
+        raise Conflict(
+            f"{row.name} was removed and stays as it is. What it was: horolog job show {row.job_id}"
+        )
+    return row
 
 
 def run_named(call: Call, run: str) -> RunRow:

@@ -23,7 +23,7 @@ from tools.cli.endings import Ending, ending_of, told_ending
 from tools.cli.inputs import input_options, input_text
 from tools.cli.options import writes
 from tools.cli.output import note
-from tools.cli.reading import durations_of, is_served, job_named, log_of, run_named
+from tools.cli.reading import durations_of, is_served, job_named, job_to_change, log_of, run_named
 from tools.wishes import Told
 
 EXIT_RUN_FAILED = 6
@@ -56,7 +56,7 @@ def start(
     if timeout is not None and not wait:
         raise BadInput.at("--timeout", "belongs to --wait.")
     patience = None if timeout is None else parse_duration(timeout, path="--timeout")
-    row = job_named(call, job)
+    row = job_to_change(call, job)
     if wait and not call.dry_run and not is_served(call):
         raise Unreachable(
             f"Nobody serves {call.settings.db}, so the run would not start. Serve it: horolog serve"

@@ -97,7 +97,7 @@ def test_a_removed_job_is_still_shown_and_its_name_is_free(orders: Desk) -> None
 
 def test_a_removed_job_is_removed_once(orders: Desk) -> None:
     orders.done("job", "remove", "orders")
-    assert 3 == orders("job", "remove", "orders").code
+    assert 5 == orders("job", "remove", "orders").code
 
 
 def test_removing_cancels_runs_that_have_not_started(orders: Desk) -> None:
