@@ -105,6 +105,17 @@ class Call:
         """Return the last whole second up to the instant typed: the same seconds follow both."""
         return self.instant(FRACTION.sub(r"\1", text), option=option, zone=zone)
 
+    def span(self, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+        """Return the instants that a list is narrowed by, --since and --until.
+
+        Raises: BadInput, also when they are swapped: nothing lies between them.
+        """
+        first = None if since is None else self.instant_after(since, option="--since")
+        last = None if until is None else self.instant(until, option="--until")
+        if first is not None and last is not None and last < first:
+            raise BadInput.at("--until", "lies before --since.")
+        return first, last
+
     def refuse_moving(self, text: str | None, *, option: str) -> None:
         """Refuse, under a key, an instant that is another at each call: a repeat must say the same.
 

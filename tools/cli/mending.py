@@ -197,9 +197,8 @@ def found(
     refuse_no_labels(chosen["labels"])
     if run is not None:
         raise BadInput.at(flag, "stands against RUN: name one run, or say which are meant.")
-    since, until, most = chosen["since"], chosen["until"], RUNS_PER_BULK_MAX
-    first_at = None if since is None else call.instant_after(since, option="--since")
-    last_at = None if until is None else call.instant(until, option="--until")
+    most = RUNS_PER_BULK_MAX
+    first_at, last_at = call.span(chosen["since"], chosen["until"])
     with reading(call) as opened:
         job = chosen["job"]
         rows = read_runs.mendable(

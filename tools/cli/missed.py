@@ -54,8 +54,7 @@ def missed(
     Each line is a window (after, until], the latest first, with the last backfill that went over
     all of it since.
     """
-    first_at = None if since is None else call.instant_after(since, option="--since")
-    last_at = None if until is None else call.instant(until, option="--until")
+    first_at, last_at = call.span(since, until)
     with reading(call) as opened:
         chosen = None if job is None else job_of(opened, job)
         job_id = None if chosen is None else chosen.job_id

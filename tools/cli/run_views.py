@@ -96,8 +96,7 @@ def list_runs(
 ) -> None:
     """List runs, the newest first."""
     is_for_people = call.form.kind == "people"
-    first_at = None if since is None else call.instant_after(since, option="--since")
-    last_at = None if until is None else call.instant(until, option="--until")
+    first_at, last_at = call.span(since, until)
     count = limit or (LISTED_DEFAULT if is_for_people else SHOWN_ROWS_MAX)
     with reading(call) as opened:
         job_id = None if job is None else job_of(opened, job).job_id

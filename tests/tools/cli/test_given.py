@@ -41,3 +41,22 @@ def test_a_wrong_zone_is_refused_before_anything_is_stored_or_printed(
     assert printed.err.startswith("--tz: ")
     assert head == held.head
     assert not (held.folder / "copy.db").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "retry", "--failed"),
+        ("run", "replay", "--failed"),
+        ("run", "resolve", "--held", "--as", "failed"),
+        ("run", "list"),
+        ("missed",),
+    ],
+    ids=" ".join,
+)
+def test_swapped_bounds_are_refused(held: Desk, words: tuple[str, ...]) -> None:
+    late, early = "2026-03-02T15:00", "2026-03-02T14:00"
+    printed = held(*words, "--since", late, "--until", early)
+    assert (2, "") == (printed.code, printed.out)
+    assert "--until: lies before --since.\n" == printed.err
+    held.done(*words, "--since", early, "--until", early)
