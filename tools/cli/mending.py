@@ -169,7 +169,7 @@ def only(call: Call, run: str | None, flag: str, chosen: Chosen) -> RunRow:
     if run is None:
         raise BadInput.at("RUN", f"name one run, or say {flag}.")
     for option, value in chosen.items():
-        if value:
+        if value not in (None, ()):
             raise BadInput.at(f"--{option.removesuffix('s')}", f"belongs to {flag}.")
     return run_named(call, run)
 

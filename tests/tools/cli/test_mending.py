@@ -166,6 +166,8 @@ def test_held_runs_are_settled_together(orders: Desk, kind: str) -> None:
         (("replay", "--failed"), "--since: is missing"),
         (("replay", "abcdefgh", "--failed", "--since", "now"), "--failed: stands against RUN"),
         (("replay", "abcdefgh", "--job", "orders"), "--job: belongs to --failed."),
+        (("retry", "abcdefgh", "--since", ""), "--since: belongs to --failed."),
+        (("resolve", "abcdefgh", "--as", "failed", "--label", ""), "--label: belongs to --held."),
         (("retry", "--failed", "--since", "teatime"), "--since"),
     ],
 )
