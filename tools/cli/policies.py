@@ -5,6 +5,7 @@ A flag is called like its field in an `apply` file: `retry.max_attempts` there i
 `model.plain`'s to say, so a wrong one is told in the same words wherever it was typed.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, get_args
 
@@ -16,6 +17,10 @@ from scheduler.model.json_values import shown
 
 Kind = Literal["duration", "instant", "count", "number", "choice", "flag", "text", "dates"]
 OWN_LABELS = "horolog."
+SHAPES: Mapping[Kind, re.Pattern[str]] = {  # Python reads more than people mean: 1_0, nan
+    "count": re.compile(r"-?[0-9]{1,300}", re.ASCII),
+    "number": re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?", re.ASCII),
+}
 CLEAR = "none"  # given for a field that may be unset
 CALLED = "job:NAME or service:NAME, called"
 
@@ -168,14 +173,11 @@ def _plain_value(policy: Policy, value: object) -> object:
         )
     if not isinstance(value, str) or policy.kind == "text":
         return value
-    try:
-        if policy.kind == "count":
-            return int(value)
-        if policy.kind == "number":
-            return float(value)
-    except ValueError:
-        raise BadInput.at(policy.flag, f"got {shown(value)} instead of a number.") from None
-    return value
+    if policy.kind not in SHAPES:
+        return value
+    if SHAPES[policy.kind].fullmatch(value) is None:
+        raise BadInput.at(policy.flag, f"got {shown(value)} instead of a number.")
+    return int(value) if policy.kind == "count" else float(value)
 
 
 def _label(text: object) -> tuple[str, str]:
