@@ -192,3 +192,19 @@ def test_waiting_again_under_the_key_is_told_of_the_same_run(served: Desk) -> No
     first = served.done(*words)
     assert first == served.done(*words)
     assert 1 == len(served.done("run", "list", "--json=run").json)
+
+
+def test_a_repeat_under_its_key_is_told_as_it_was_then_by_a_server_too(served: Desk) -> None:
+    served.done("job", "add", "a", "a.ok", "--every", "1h", "--anchor", "2026-01-05T00:00Z")
+    window = ("--from", "2026-01-05T00:00Z", "--until", "2026-01-05T06:00Z")
+    for number, words in enumerate(
+        (
+            ("job", "edit", "a", "--timeout", "3m"),
+            ("backfill", "start", "a", *window, "--json=backfill,to_run,first"),
+            ("job", "rename", "a", "b"),
+            ("job", "remove", "b"),
+        )
+    ):
+        first = served.done(*words, "--key", f"k-{number}")
+        assert first.out == served.done(*words, "--key", f"k-{number}").out
+    assert 5 == served("job", "pause", "b").code
