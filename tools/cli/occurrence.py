@@ -20,6 +20,7 @@ from scheduler.model.jobs import Definition, JobId, RunId, SkipReason
 from scheduler.model.missing_zones import zone_missed_by
 from scheduler.model.streams import SYSTEM, fire_stream, job_stream, skips_stream
 from scheduler.rules.run_state import RunState, evolve_run, opened
+from tools.cli.pauses import Pause, pause_at, pauses_in
 
 Verdict = Literal[
     "run",
@@ -47,7 +48,7 @@ class Life(Struct, frozen=True, kw_only=True):
 
     phases: tuple[Phase, ...]
     paused: Recorded | None = None  # the pause it is in
-    pauses: tuple[Recorded, ...] = ()  # all there were
+    pauses: tuple[Pause, ...] = ()  # all there were of its own
     passed_over: Mapping[datetime, Recorded] = {}  # what asked for fire times to be passed over
     exhausted: Recorded | None = None  # and not revised since
     removed: Recorded | None = None
@@ -75,11 +76,11 @@ class Found(Struct, frozen=True, kw_only=True):
 def life_of(log: Log, job: JobId) -> Life:
     """Return what the log says of a job; it must have been defined."""
     phases: list[Phase] = []
-    pauses: list[Recorded] = []
     passed_over: dict[datetime, Recorded] = {}
     paused = exhausted = removed = None
     set_back = clocks_accepted(log)
-    told = [*stream_of(log, job_stream(job)), *set_back]
+    own = list(stream_of(log, job_stream(job)))
+    told = [*own, *set_back]
     for recorded in sorted(told, key=lambda one: one.position):
         match recorded.event:
             case e.JobDefined(definition=definition, cursor=cursor) as event:
@@ -90,7 +91,6 @@ def life_of(log: Log, job: JobId) -> Life:
                 exhausted = recorded if event.exhausted else None
             case e.JobPaused():
                 paused = recorded
-                pauses.append(recorded)
             case e.NextFireSkipped(fire_time=at):
                 passed_over[at] = recorded
             case e.NextFireRestored(fire_time=at):
@@ -109,7 +109,7 @@ def life_of(log: Log, job: JobId) -> Life:
     return Life(
         phases=tuple(phases),
         paused=paused,
-        pauses=tuple(pauses),
+        pauses=tuple(pauses_in(own)),
         passed_over=passed_over,
         exhausted=exhausted,
         removed=removed,
@@ -234,20 +234,18 @@ def cause_of(
         return life.passed_over.get(at)
     if reason != "paused":
         return None
-    own = [one for one in life.pauses if one.position < skip.position]
-    return own[-1] if own else pause_of_all(log, before=skip.position)
+    pauses = [*life.pauses, *pauses_in(stream_of(log, SYSTEM))]
+    return pause_at(at, pauses, before=skip.position)
 
 
-def pause_of_all(log: Log, *, before: int | None = None) -> Recorded | None:
-    """Return the pause of everything that stands, or the last one before a position."""
+def pause_of_all(log: Log) -> Recorded | None:
+    """Return the pause of everything that stands."""
     found = None
     for recorded in stream_of(log, SYSTEM):
-        if before is not None and recorded.position >= before:
-            break
         match recorded.event:
             case e.SystemPaused() | e.LogRestored():
                 found = recorded
-            case e.SystemResumed() if before is None:
+            case e.SystemResumed():
                 found = None
             case _:
                 continue

@@ -81,6 +81,37 @@ def test_a_fire_of_a_pause_is_told_as_such(orders: Desk) -> None:
     assert told["sentence"].endswith(" at 2026-03-02 13:00:00 CET (stocktaking)")
 
 
+def test_a_fire_of_a_pause_of_everything_cites_no_pause_that_had_ended(orders: Desk) -> None:
+    orders.done("job", "pause", "orders", "--reason", "stocktaking")
+    orders.clock.advance(timedelta(minutes=1))
+    orders.done("job", "resume", "orders")
+    orders.done("job", "pause", "--all", "--reason", "move", "--until", "+15m")
+    orders.carry_out(20 * 60)
+    told = why(orders, "2026-03-02T12:10Z")
+    assert told.json["sentence"].endswith("(move)")
+
+
+def test_a_fire_of_a_jobs_own_pause_cites_no_later_pause_of_everything(orders: Desk) -> None:
+    orders.done("job", "pause", "orders", "--until", "+15m", "--reason", "stocktaking")
+    orders.clock.advance(timedelta(minutes=18))
+    orders.done("job", "pause", "--all", "--reason", "move")
+    orders.clock.advance(timedelta(minutes=20))
+    orders.done("job", "resume", "--all")
+    orders.carry_out(60)
+    own, whole = (why(orders, f"2026-03-02T12:{minute}Z").json for minute in (10, 20))
+    assert "(stocktaking)" in own["sentence"]
+    assert "(move)" in whole["sentence"]
+
+
+def test_a_fire_due_before_the_pause_that_swallowed_it_cites_that_pause(orders: Desk) -> None:
+    orders.clock.advance(timedelta(minutes=11))
+    orders.done("job", "pause", "--all", "--reason", "move")
+    orders.clock.advance(timedelta(minutes=4))
+    orders.done("job", "resume", "--all")
+    orders.carry_out(60)
+    assert why(orders, "2026-03-02T12:10Z").json["sentence"].endswith("(move)")
+
+
 def test_a_fire_while_a_run_is_open_is_told_as_such(orders: Desk) -> None:
     with orders.serving() as history:
         history.tick(10 * 60)
