@@ -6,7 +6,7 @@ file, or names a service that nobody defines, is refused before anything is stor
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -177,35 +177,41 @@ def changes_of(step: Step) -> dict[str, tuple[object, object]]:
 
 
 def tell(call: Call, steps: Sequence[Step], answers: dict[str, Told | HorologError]) -> None:
-    """Print the plan for people, then what came of it."""
-    for line in plan_lines(steps):
+    """Print the plan for people, then what came of it: only what was done counts as done."""
+    failures = {n: a for n, a in answers.items() if isinstance(a, HorologError)}
+    for line in plan_lines(steps, failures):
         say(safe(line))
-    counts = {action: sum(step.action == action for step in steps) for action in SIGNS}
+    counts = {
+        action: sum(step.action == action and step.name not in failures for step in steps)
+        for action in SIGNS
+    }
     done = "would be " if call.dry_run else ""
+    failed = f", {len(failures):,} {'would fail' if call.dry_run else 'failed'}" if failures else ""
     say(
         f"{counts['add']:,} {done}added, {counts['edit']:,} {done}edited, "
-        f"{counts['remove']:,} {done}removed, {counts['unchanged']:,} unchanged."
+        f"{counts['remove']:,} {done}removed, {counts['unchanged']:,} unchanged{failed}."
     )
-    failures = {n: a for n, a in answers.items() if isinstance(a, HorologError)}
     for name, error in failures.items():
         note(f"{name}: {error}")
     if call.dry_run:
         note("Nothing was stored.")
         return
     if failures:
+        others = "the others are stored" if len(failures) < len(answers) else "nothing was stored"
         note(
-            f"{len(failures):,} of {len(answers):,} failed; the others are stored. "
-            "Each job is stored for itself: mend the file and apply it again"
+            f"{len(failures):,} of {len(answers):,} failed; {others}. "
+            "Each job is stored for itself: mend what is wrong and apply the file again"
         )
     for text in serving_notes(call):
         note(text)
 
 
-def plan_lines(steps: Sequence[Step]) -> Iterator[str]:
+def plan_lines(steps: Sequence[Step], failures: Container[str]) -> Iterator[str]:
     """Yield a line for each step that changes something, and one for each field of an edit."""
     for step in steps:
         if step.action == "unchanged":
             continue
-        yield f"{SIGNS[step.action]} {step.action} {step.name}"
+        failed = " (failed)" if step.name in failures else ""
+        yield f"{SIGNS[step.action]} {step.action} {step.name}{failed}"
         for field, (was, now) in changes_of(step).items():
             yield f"    {field}: {json_text(was)} → {json_text(now)}"

@@ -170,6 +170,22 @@ def test_a_job_that_cannot_be_stored_does_not_hold_up_the_others(desk: Desk) -> 
     assert ["daily mail", "orders"] == jobs(desk)
 
 
+def test_what_failed_does_not_count_as_done(applied: Desk) -> None:
+    over = 'end_at = "2026-01-01T00:00Z"\nservice = "a.ok"\nschedule = { every = "1h" }\n'
+    text = TWO.replace('"5m"', '"6m"') + "[jobs.over]\n" + over
+    printed = apply(applied, text, "--dry-run")
+    assert (
+        "0 would be added, 1 would be edited, 0 would be removed, 1 unchanged, 1 would fail."
+        == printed.out.splitlines()[-1]
+    )
+    printed = apply(applied, text)
+    assert "+ add over (failed)" in printed.out.splitlines()
+    assert "0 added, 1 edited, 0 removed, 1 unchanged, 1 failed." == printed.out.splitlines()[-1]
+    printed = apply(applied, text)
+    assert "0 added, 0 edited, 0 removed, 2 unchanged, 1 failed." == printed.out.splitlines()[-1]
+    assert "1 of 1 failed; nothing was stored." in printed.err
+
+
 @pytest.mark.parametrize(
     ("text", "path"),
     [
