@@ -36,6 +36,7 @@ from tools.installation import clashes, versions
 from tools.moved_fires import look as look_at_fires
 from tools.settings import Settings
 from tools.web import routes
+from tools.whole import pause_words
 
 State = Literal["ok", "warn", "fail"]
 SOUND_SQLITE = (3, 51, 3)  # before it, two connections around a WAL reset could lose pages
@@ -237,6 +238,9 @@ def _views(settings: Settings) -> Iterator[Finding]:
             yield Finding("views", "warn", f"{kind.name} is {behind:,} events behind")
         else:
             yield Finding("views", "ok", f"{kind.name} at {found.position:,} of {head:,}")
+    paused = pause_words(before, settings.timezone)
+    if paused is not None:
+        yield Finding("pause", "warn", paused)
     if before is not None:
         for name, number in before.versions.items():
             if number != versions().get(name):

@@ -23,6 +23,7 @@ from socket import gethostname
 from types import FrameType
 from typing import NamedTuple
 
+from projections import read_jobs
 from projections.catalog import CATALOG
 from projections.contract import Projection
 from projections.metrics import Metrics
@@ -59,6 +60,7 @@ from tools.web.lists import Lists
 from tools.web.peer import SocketServer, bind
 from tools.web.probes import Probes
 from tools.web.tcp import PatientProtocol, Ports
+from tools.whole import pause_fields
 
 EXIT_INTERRUPTED = 130
 SIGNAL_LOOK_S = 0.5
@@ -159,6 +161,7 @@ class Served:
     ) -> None:
         """Decide, show and answer from now on."""
         settings = self.settings
+        self._reading = views.reading
         lists = Lists(views.reading, self._clock, settings.timezone)
         log = self.log
         api = Api(
@@ -255,11 +258,19 @@ class Served:
             "resting": status.is_resting,
             "stopping": status.is_stopping,
             "fault": status.fault,
+            **self._pause(),
             "heartbeat_at": status.heartbeat_at,
             "services": len(self.loaded.registry),
             "services_missing": [str(failure) for failure in self.loaded.failures],
             "socket": str(self.owner.socket_path),
         }
+
+    def _pause(self) -> dict[str, object]:
+        """Return the pause of everything; who and when only as far as the views can be read."""
+        told: dict[str, object] = {}
+        with suppress(HorologError, sqlite3.Error), self._reading() as views:
+            told = pause_fields(read_jobs.system(views))
+        return told | {"paused": self.executor.handle.timetable.system.paused}
 
     def readiness(self) -> Readiness:
         """Return whether anything can be decided, and why not."""

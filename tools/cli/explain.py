@@ -190,16 +190,24 @@ def job(call: Call, /, *, name: str, after: str | None, count: int, strict: bool
 
     `explain JOB` does the same for every job that is not called cron, interval, once or job.
     """
-    from tools.cli.reading import job_named
+    from projections import read_jobs
+    from tools.cli.reading import job_of, reading
+    from tools.whole import fires_after, pause_words
 
-    row = job_named(call, name)
+    with reading(call) as opened:
+        row = job_of(opened, name)
+        whole = read_jobs.system(opened.views)
     definition = row.definition
     timezone = fires.zone_of(definition.schedule, call.zone)
     since = (
         max(row.cursor, call.now) if after is None else call.instant_after(after, option="--after")
     )
     coming = fires.coming(
-        definition, after=since, count=count, planned=row.planned, skipping=row.skipping
+        definition,
+        after=fires_after(whole, since),
+        count=count,
+        planned=row.planned,
+        skipping=row.skipping,
     )
     told = Explained(
         expression=expression_of(definition.schedule),
@@ -212,6 +220,9 @@ def job(call: Call, /, *, name: str, after: str | None, count: int, strict: bool
         end = row.paused_until
         until = "" if end is None else f" until {format_instant(end, call.zone)}"
         told.warnings.append(f"This job is {row.status}{until}.")
+    paused = pause_words(whole, call.zone)
+    if paused is not None:
+        told.warnings.append(paused)
     return tell(call, told, strict=strict, lines=[policy_line(definition)])
 
 

@@ -6,7 +6,7 @@ import click
 
 from projections import read_jobs
 from projections.job_tables import JobStatus
-from projections.rows import ChangeRow, JobRow
+from projections.rows import ChangeRow, JobRow, SystemRow
 from scheduler.model.jobs import JobId
 from scheduler.model.limits import SHOWN_ROWS_MAX
 from scheduler.model.plain import write_definition
@@ -17,10 +17,12 @@ from tools.cli.call import Call, pass_call
 from tools.cli.harmless import json_text, safe
 from tools.cli.missing import Offered
 from tools.cli.options import prints
-from tools.cli.output import Record, Shape, show_record, show_rows, shown
+from tools.cli.output import Record, Shape, note, show_record, show_rows, shown
 from tools.cli.reading import job_of, paged, reading, standing_of
 from tools.cli.standing import lines, preview
 from tools.cli.state_words import change_of_state, pause_words, skipping_words
+from tools.whole import next_run
+from tools.whole import pause_words as whole_words
 
 JOB_FIELDS = (
     "job",
@@ -108,12 +110,16 @@ def list_jobs(
 
         offered = Offered(opened)
         rows = paged(page, lambda row: row.key, limit)
-        show_rows(call, LISTED, (listed(call, row, offered) for row in rows))
+        whole = read_jobs.system(opened.views)
+        show_rows(call, LISTED, (listed(call, row, whole, offered) for row in rows))
+    paused = whole_words(whole, call.zone)
+    if paused is not None:
+        note(paused)
 
 
-def listed(call: Call, row: JobRow, offered: Offered) -> Record:
+def listed(call: Call, row: JobRow, whole: SystemRow | None, offered: Offered) -> Record:
     """Return a job as a list has it; people see it when the server lacks its service."""
-    record = {**job_record(call, row), "service_missing": offered.lacks(row.service)}
+    record = {**job_record(call, row, whole), "service_missing": offered.lacks(row.service)}
     if record["service_missing"] and call.form.kind == "people":
         record["service"] = f"{row.service} ({MISSING})"
     return record
@@ -128,10 +134,11 @@ def show(call: Call, /, *, job: str) -> None:
         row = job_of(opened, job)
         is_missing = Offered(opened).lacks(row.service)
         pauses = read_jobs.history(opened.views, job=row.job_id, kind="job-paused", limit=1)
-    standing = standing_of(row)
+        whole = read_jobs.system(opened.views)
+    standing = standing_of(row, whole)
     meaning = preview(standing, call)
     record: Record = {
-        **job_record(call, row),
+        **job_record(call, row, whole),
         "service_missing": is_missing,
         "definition": write_definition(row.definition, is_full=True),
         "fires": meaning["fires"],
@@ -141,6 +148,9 @@ def show(call: Call, /, *, job: str) -> None:
     told = told_lines(call, row, lines(standing, call))
     if row.status == "paused":
         told.append(f"  {pause_words(call, row, next(iter(pauses), None))}")
+    paused = whole_words(whole, call.zone)
+    if paused is not None:
+        told.append(f"  {paused}")
     if row.skipping:
         told.append(f"  {skipping_words(call, row.skipping)}")
     if is_missing:
@@ -185,7 +195,7 @@ def history(call: Call, /, *, job: str, limit: int) -> None:
         show_rows(call, CHANGES, (change_record(call, change) for change in changes))
 
 
-def job_record(call: Call, row: JobRow) -> Record:
+def job_record(call: Call, row: JobRow, whole: SystemRow | None) -> Record:
     """Return a job as scripts read it."""
     definition = row.definition
     timezone = fires.zone_of(definition.schedule, call.zone)
@@ -196,7 +206,7 @@ def job_record(call: Call, row: JobRow) -> Record:
         "service": row.service,
         "schedule": sentence(definition.schedule, zone=timezone),
         "timezone": timezone,
-        "next_fire": row.next_fire,
+        "next_fire": next_run(row, whole),
         "paused_until": row.paused_until,
         "skipping": row.skipping,
         "last_run_fire": row.last_run_fire,

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from projections import read_backfills, read_jobs, read_runs
-from projections.rows import BackfillRow, JobRow, RunRow
+from projections.rows import BackfillRow, JobRow, RunRow, SystemRow
 from scheduler.executor.owner import who_owns
 from scheduler.log.contract import Log
 from scheduler.log.sqlite import SqliteLog
@@ -26,6 +26,7 @@ from scheduler.model.limits import ROWS_PER_LIST_MAX
 from tools.cli.call import Call
 from tools.cli.standing import Standing
 from tools.reading import Reading, open_reading
+from tools.whole import fires_after
 
 DURATIONS_MAX = 50  # runs that say how long a job usually takes
 
@@ -109,12 +110,12 @@ def backfill_named(call: Call, backfill: str) -> BackfillRow:
         return read_backfills.backfill(opened.views, backfill)
 
 
-def standing_of(row: JobRow) -> Standing:
-    """Return a job as the views show it, ready to be told."""
+def standing_of(row: JobRow, whole: SystemRow | None = None) -> Standing:
+    """Return a job as the views show it, ready to be told; `whole` tells of a pause of all."""
     return Standing(
         job=row.job_id,
         definition=row.definition,
-        cursor=max(row.cursor, row.paused_until or row.cursor),
+        cursor=fires_after(whole, max(row.cursor, row.paused_until or row.cursor)),
         planned=row.planned,
         skipping=row.skipping,
         is_over=row.status in {"exhausted", "removed"},

@@ -31,7 +31,8 @@ STATUS = Shape(
     (
         *("serving", "db", "pid", "host", "since", "horolog", "epoch", "position", "jobs"),
         *("runs_open", "running", "slots", "owed", "held_apart", "ahead_s", "resting"),
-        *("stopping", "fault"),
+        *("stopping", "fault", "paused", "paused_at", "paused_by"),
+        *("paused_until", "pause_missed"),
         *("heartbeat_at", "views_position", "views_failure", "services", "services_missing"),
         "socket",
     ),
@@ -160,12 +161,15 @@ def _told_unserved(call: Call) -> int:
     """Tell what the log and its views say while nobody serves."""
     from projections import read_jobs, read_runs
     from tools.reading import open_reading
+    from tools.whole import pause_fields, pause_words
 
     with open_reading(call.settings) as opened:
         jobs = read_jobs.count_jobs(opened.views)
         unfinished = read_runs.count_unfinished(opened.views)
+        whole = read_jobs.system(opened.views)
         record: dict[str, object] = dict.fromkeys(STATUS.fields)
         record |= {
+            **pause_fields(whole),
             "serving": False,
             "db": os.path.realpath(call.settings.db),
             "position": opened.log.head().position,
@@ -180,6 +184,8 @@ def _told_unserved(call: Call) -> int:
         f"{record['db']}: nobody serves it, so nothing fires",
         f"  {', '.join([_count(record[field], word) for field, word in COUNTED])}",
     ]
+    paused = pause_words(whole, call.zone)
+    lines += [] if paused is None else [f"  {paused}"]
     show_record(call, STATUS, record, lines)
     note("Serve it: horolog serve")
     return EXIT_UNREACHABLE
@@ -209,6 +215,11 @@ def _lines(record: Record, call: Call) -> list[str]:
         )
     if record["resting"]:
         lines.append("  The clock jumped: deciding rests until it has stood for a minute")
+    from tools.whole import words_told
+
+    paused = words_told(record, call.zone)
+    if paused is not None:
+        lines.append(f"  {paused}")
     if record["stopping"]:
         lines.append("  It is stopping")
     if record["fault"]:

@@ -74,6 +74,8 @@ def lines(standing: Standing, call: Call) -> list[str]:
     shown = fires.as_lines(next_fires(standing), timezone)
     zone = None if standing.is_over else zone_missed_by(definition)
     none = "no fire time is left" if zone is None else why_apart(definition.name, zone)
+    if standing.cursor >= fires.LAST_AT:
+        none = "no fire time is known: everything is paused without an end"
     return [
         f"{definition.name}: {sentence(definition.schedule, zone=timezone)}",
         *(shown or [f"  {none}"]),

@@ -11,13 +11,9 @@ from scheduler.model.jobs import Missed
 from scheduler.model.written import format_instant
 from tools.cli.call import Call
 from tools.cli.lengths import counted
+from tools.whole import THEN
 
 SKIPS_SHOWN = 2  # of the fire times to be passed over; the others are counted
-THEN: dict[Missed, str] = {
-    "skip": "what it misses is skipped",
-    "latest": "the newest fire it misses runs then",
-    "all": "every fire it misses runs then",
-}
 
 
 def until_words(call: Call, until: datetime, missed: Missed) -> str:

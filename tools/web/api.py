@@ -228,7 +228,7 @@ class Api:
     async def status(self, request: Request) -> Response:
         """Answer how the server stands."""
         bodies.query_of(request, set())
-        return as_json(self._parts.status())
+        return as_json(await run_in_threadpool(self._parts.status))
 
     async def readiness(self, request: Request) -> Response:
         """Answer whether anything can be decided, and why not."""

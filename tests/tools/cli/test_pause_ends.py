@@ -201,3 +201,38 @@ def test_a_job_without_a_fire_time_to_come_has_none_to_pass_over(desk: Desk) -> 
     printed = desk("job", "skip-next", "m")
     assert (5, 1) == (printed.code, printed.err.count("\n"))
     assert "m has no fire time to come" in printed.err
+
+
+# -- what is listed while everything is paused
+
+
+def fires(desk: Desk, *words: str) -> list[str]:
+    return [fire["utc"] for fire in desk.done(*words, "--json=fires").json["fires"]]
+
+
+def test_while_everything_is_paused_the_fires_after_its_end_are_listed(orders: Desk) -> None:
+    orders.done("job", "add", "first", "a.ok", "--every", "1h", "--anchor", "2026-03-02T12:40Z")
+    orders.done("job", "pause", "--all", "--until", "+1h")
+    (first, second) = orders.done("next", "--json=job,next,left").json
+    assert ("orders", "2026-03-02T13:10:00Z", "1 h 10 min") == tuple(first.values())
+    assert ("first", "2026-03-02T13:40:00Z") == (second["job"], second["next"])
+    assert [first["job"]] == [row["job"] for row in orders.done("next", "-n", "1", "--json").json]
+    told = orders.done("job", "list", "--json=job,next_fire")
+    assert "2026-03-02T13:10:00Z" == {row["job"]: row["next_fire"] for row in told.json}["orders"]
+    assert "Everything is paused since" in told.err
+    for words in (("job", "show", "orders"), ("explain", "orders")):
+        assert "2026-03-02T13:10:00Z" == fires(orders, *words)[0]
+        printed = orders.done(*words)
+        assert "Everything is paused since 2026-03-02 13:00:00 CET" in printed.out + printed.err
+
+
+def test_a_pause_of_everything_without_an_end_leaves_no_fire_to_list(orders: Desk) -> None:
+    orders.done("job", "pause", "--all")
+    printed = orders.done("next", "--json")
+    assert [] == printed.json
+    assert "Everything is paused since" in printed.err
+    assert [] == fires(orders, "job", "show", "orders") + fires(orders, "explain", "orders")
+    assert None is orders.done("job", "show", "orders", "--json=next_fire").json["next_fire"]
+    assert "everything is paused without an end" in orders.done("job", "show", "orders").out
+    orders.done("job", "resume", "--all")
+    assert "2026-03-02T12:10:00Z" == fires(orders, "job", "show", "orders")[0]

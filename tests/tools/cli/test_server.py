@@ -146,6 +146,22 @@ def test_a_service_that_was_not_loaded_is_in_the_status(desk: Desk) -> None:
     assert "jobs.py was not loaded: ModuleNotFoundError" in printed.out
 
 
+def test_a_pause_of_everything_is_in_the_status_and_found_by_the_doctor(desk: Desk) -> None:
+    with serving(desk):
+        assert False is desk.done("status", "--json").json["paused"]
+        desk.done("job", "pause", "--all", "--until", "2050-01-01", "--missed", "latest")
+        served = desk.done("status")
+        value = desk.done("status", "--json").json
+    end = " until 2050-01-01 00:00:00 CET; the newest fire it misses runs then. To end it: "
+    for printed in (served, desk("status"), desk("doctor")):
+        assert "Everything is paused since 2" in printed.out
+        assert end in printed.out
+    assert (True, "2049-12-31T23:00:00Z") == (value["paused"], value["paused_until"])
+    unserved = desk("status", "--json").json
+    names = ("paused", "paused_at", "paused_by", "paused_until", "pause_missed")
+    assert [value[name] for name in names] == [unserved[name] for name in names]
+
+
 # -- stop
 
 
