@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from scheduler.model.errors import BadInput
-from scheduler.model.instants import FIRST_SECOND, LAST_SECOND, SECOND, instant, second_at
+from scheduler.model.instants import FIRST_SECOND, LAST_SECOND, instant, second_at
 from scheduler.model.limits import (
     DURATION_MAX,
     LENGTHS_READ_MAX,
@@ -99,6 +99,11 @@ def parse_instant(text: str, *, zone: str, now: datetime, path: str) -> datetime
     A date, or a date and time, of the clock in `zone` unless an offset stands with it; `now`;
     `+5m` or `in 5m`, counted from `now`. Raises: BadInput at `path`.
     """
+    return instant(second_at(read_instant(text, zone=zone, now=now, path=path)))
+
+
+def read_instant(text: str, *, zone: str, now: datetime, path: str) -> datetime:
+    """Return the instant that `text` names, not rounded. Raises: BadInput at `path`."""
     typed = text.strip(" ")
     if len(typed) > WRITTEN_CHARS_MAX:
         raise BadInput.at(path, f"more than {WRITTEN_CHARS_MAX} characters.", INSTANT_FORMS)
@@ -108,10 +113,9 @@ def parse_instant(text: str, *, zone: str, now: datetime, path: str) -> datetime
         named = now + parse_duration(typed.removeprefix("+").removeprefix("in "), path=path)
     else:
         named = _dated(typed, zone=zone, path=path)
-    second = second_at(named)
-    if not FIRST_SECOND <= second <= LAST_SECOND:
+    if not FIRST_SECOND <= second_at(named) <= LAST_SECOND:
         raise _beyond_the_calendar(typed, path)
-    return instant(second)
+    return named
 
 
 def format_instant(at: datetime, zone: str) -> str:
@@ -189,7 +193,9 @@ def _dated(typed: str, *, zone: str, path: str) -> datetime:
         named = _local(shown, mark, typed, zone=zone, path=path)
     else:
         named = shown.replace(tzinfo=offset)
-    return named + SECOND if int(fraction or 0) else named
+    digits = fraction or "0"
+    rounded_up = -(-int(digits) * 1_000_000 // 10 ** len(digits))
+    return named + timedelta(microseconds=rounded_up)
 
 
 def _offset(mark: str | None) -> timezone | None:

@@ -101,6 +101,12 @@ class Call:
 
         return parse_instant(text, zone=zone or self.zone, now=self.now, path=option)
 
+    def unrounded(self, text: str, *, option: str) -> datetime:
+        """Return the instant a person typed to its fraction, to be compared with now."""
+        from scheduler.model.written import read_instant
+
+        return read_instant(text, zone=self.zone, now=self.now, path=option)
+
     def instant_after(self, text: str, *, option: str, zone: str | None = None) -> datetime:
         """Return the last whole second up to the instant typed: the same seconds follow both."""
         return self.instant(FRACTION.sub(r"\1", text), option=option, zone=zone)

@@ -205,7 +205,9 @@ def end_of(call: Call, until: str | None, length: str | None) -> datetime | None
         return None
     call.refuse_moving(typed, option=option)
     end = call.instant(typed, option=option)
-    if end <= call.now:
+    if call.unrounded(typed, option=option) <= call.now:
+        if length is not None:
+            raise BadInput.at("--for", "is no time at all.", "As in --for 30m")
         raise BadInput.at(
             option, f"{format_instant(end, call.zone)} has gone by.", "Name a later one"
         )

@@ -118,6 +118,22 @@ def test_an_end_that_is_none_is_refused_by_its_flag_and_nothing_is_stored(
     assert head == orders.head
 
 
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        (("--for", "0s"), "--for"),
+        (("--until", "now"), "--until"),
+        (("--until", "2026-03-02T13:00:00.1"), "--until"),
+    ],
+)
+def test_an_end_that_only_rounding_moves_ahead_of_now_is_refused(
+    orders: Desk, words: tuple[str, ...], path: str
+) -> None:
+    orders.clock.advance(timedelta(milliseconds=300))
+    printed = orders("job", "pause", "orders", *words, "--json")
+    assert (2, path) == (printed.code, printed.error["path"])
+
+
 # -- skip-next
 
 
