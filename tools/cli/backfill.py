@@ -6,7 +6,8 @@ until] of whole seconds. What a backfill would do is always shown before it is a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal, TypedDict, Unpack, get_args
 
 import click
@@ -20,6 +21,7 @@ from scheduler.model.instants import SECOND
 from scheduler.model.jobs import BackfillId
 from scheduler.model.json_values import shown as quoted
 from scheduler.model.limits import BACKFILL_CONCURRENCY_MAX, BACKFILL_PER_MINUTE_MAX
+from scheduler.model.streams import compact
 from tools.app import open_wishes
 from tools.cli.asking import ANSWER_FIELDS, answer, ask, confirmed
 from tools.cli.backfill_plan import PLAN_FIELDS, Plan, lines_of, plan_of, record_of
@@ -41,7 +43,12 @@ RATE: Final = re.compile(r"([0-9]{1,9}) ?(?:/ ?min)?", re.ASCII)
 BACKFILL_FIELDS: Final = ("backfill", "job", "job_id", *ANSWER_FIELDS)
 PLAN: Final = Shape(("job", "job_id", *PLAN_FIELDS), ())
 LOOKING: Final = "to see what a backfill would do"  # why a wish is decided that is not stored
-TYPED: Final = {"$.until": "--until", "$.concurrency": "--concurrency", "$.per_minute": "--rate"}
+TYPED: Final = {
+    "$.after": "--from",
+    "$.until": "--until",
+    "$.concurrency": "--concurrency",
+    "$.per_minute": "--rate",
+}
 REPEATED: Final = "It was asked for before, under this key; nothing more is started."
 NOBODY_ADVANCES: Final = "Nobody serves this log; `horolog serve` carries it out."
 
@@ -147,7 +154,8 @@ def start(call: Call, /, *, job: str, yes: bool, **asked: Unpack[Asked]) -> int:
             note(line)
     if is_asking and not confirmed("Start it?"):
         return 1
-    told = ask(call, wish)
+    with told_as_flags():
+        told = ask(call, wish)
     asked_for = request_in(told)
     backfill = asked_for.backfill
     if planned is None or told.repeated:
@@ -241,6 +249,12 @@ def wish_for(call: Call, row: JobRow, asked: Asked) -> c.RequestBackfill:
         until = row.cursor.replace(microsecond=0)
     else:
         until = call.instant(asked["until"], option="--until") - SECOND
+    if until < first and asked["until"] is None:
+        raise BadInput.at(
+            "--from",
+            f"{compact(first)} lies beyond what is decided of {row.name}, up to {compact(until)}.",
+            "A backfill is of fire times that are decided; those to come run by themselves",
+        )
     if until < first:
         raise BadInput.at("--until", "does not lie after --from.")
     return c.RequestBackfill(
@@ -270,14 +284,20 @@ def rate_of(text: str) -> int:
     return per_minute
 
 
+@contextmanager
+def told_as_flags() -> Iterator[None]:
+    """Have a refusal name the flags that were typed, and not the fields of the wish."""
+    try:
+        yield
+    except BadInput as bad:
+        typed = (one._replace(path=TYPED.get(one.path, one.path)) for one in bad.problems)
+        raise BadInput(*typed) from None
+
+
 def plan_for(call: Call, wish: c.RequestBackfill) -> Plan:
     """Return what a backfill would do: it is decided, and not stored."""
-    with open_wishes(call.settings, clock=call.clock) as wishes:
-        try:
-            told = wishes.ask(wish, reason=call.why() or LOOKING, dry_run=True)
-        except BadInput as bad:
-            typed = (one._replace(path=TYPED.get(one.path, one.path)) for one in bad.problems)
-            raise BadInput(*typed) from None
+    with told_as_flags(), open_wishes(call.settings, clock=call.clock) as wishes:
+        told = wishes.ask(wish, reason=call.why() or LOOKING, dry_run=True)
     return plan_as_asked(call, request_in(told))
 
 

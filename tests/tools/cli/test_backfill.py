@@ -292,3 +292,23 @@ def test_what_a_resumption_passed_over_is_run_by_the_command_it_printed(orders: 
     assert ("finished", 3, 3) == (shown["status"], shown["count"], shown["succeeded"])
     (miss,) = orders.done("missed", "--json").json
     assert (backfill, 3) == (miss["backfill"], miss["count"])
+
+
+@pytest.mark.parametrize(
+    ("words", "path", "told"),
+    [
+        (("plan", "orders", "--from", "1970-01-01", "--until", "1970-01-02"), "--from", ""),
+        (("plan", "orders", "--from", "2027-01-01"), "--from", "lies beyond what is decided"),
+        (
+            ("start", "orders", "--from", "2026-03-02", "--until", "+1d", "--key", "k"),
+            "--until",
+            "",
+        ),
+    ],
+)
+def test_a_refusal_names_a_flag_that_was_typed(
+    orders: Desk, words: tuple[str, ...], path: str, told: str
+) -> None:
+    printed = orders("backfill", *words, "--json")
+    assert (2, path) == (printed.code, printed.error["path"])
+    assert told in printed.error["message"]
