@@ -62,6 +62,8 @@ def usage_problem(error: click.UsageError) -> Problem:
         path = error.option_name
     message = error.message if path and error.message else error.format_message()
     where = error.ctx.command_path if error.ctx else "horolog"
+    if isinstance(error, click.MissingParameter):
+        message = " ".join(message.split())  # click lists choices on lines of their own
     return Problem(path, sentence(message), f"See: {where} --help")
 
 

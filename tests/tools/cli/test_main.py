@@ -281,3 +281,10 @@ def test_a_field_that_is_not_in_the_answer_is_refused_before_anything_is_stored(
     assert 2 == desk(*words, "--json=nothing").code
     assert 2 == desk(*words, "--json", "--csv").code
     assert 2 == desk.head
+
+
+def test_a_choice_that_is_missing_is_one_sentence(bare_desk: Desk) -> None:
+    printed = bare_desk("run", "resolve", "--held")
+    assert 2 == printed.code
+    (line,) = printed.err.splitlines()
+    assert line.startswith("--as: Missing option '--as'. Choose from: succeeded, failed, retry")
