@@ -120,7 +120,7 @@ def backfill_options() -> list[click.Parameter]:
     ]
 
 
-@prints("plan")
+@prints("plan", *PLAN.fields)
 @pass_call
 def plan(call: Call, /, *, job: str, **asked: Unpack[Asked]) -> None:
     """Say what a backfill would do, and how long it would take.

@@ -42,7 +42,7 @@ EXIT_RUNS_FAILED: Final = 6
 WATCH_S: Final = 1.0  # between two looks
 
 
-@prints("list")
+@prints("list", *FIELDS)
 @click.option("--job", metavar="JOB", help="Only those of this job.")
 @click.option(
     "--status",
@@ -78,7 +78,7 @@ def list_backfills(
         show_rows(call, LISTED, (record_of(call, row) for row in rows))
 
 
-@prints("show")
+@prints("show", *FIELDS)
 @click.argument("backfill")
 @click.option(
     "--watch", is_flag=True, help="Follow it until it is over; exit with 6 when runs failed."

@@ -43,7 +43,7 @@ def zoned() -> list[click.Option]:
 class VerbCommand(click.Command):
     """A verb; `--json` takes its fields only behind an equals sign, so it never eats a word."""
 
-    fields: tuple[str, ...] = ()  # of its answer, when they must be checked before it acts
+    fields: tuple[str, ...] = ()  # of its answer, when they are checked before it acts
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, after `--json` has been given its empty value."""

@@ -75,7 +75,7 @@ limit_option = click.option(
 )
 
 
-@prints("list")
+@prints("list", *LISTED.fields)
 @click.option(
     "--status",
     type=click.Choice([*get_args(JobStatus), "any"]),
@@ -125,7 +125,7 @@ def listed(call: Call, row: JobRow, whole: SystemRow | None, offered: Offered) -
     return record
 
 
-@prints("show")
+@prints("show", *SHOWN.fields)
 @click.argument("job")
 @pass_call
 def show(call: Call, /, *, job: str) -> None:
@@ -174,7 +174,7 @@ def told_lines(call: Call, row: JobRow, meaning: list[str]) -> list[str]:
     return told
 
 
-@prints("history")
+@prints("history", *CHANGES.fields)
 @click.argument("job")
 @limit_option
 @pass_call

@@ -22,7 +22,7 @@ FIELDS = (*COLUMNS, "status", "paused_until", "skipping", "job_id")
 SHAPE = Shape(FIELDS, COLUMNS)
 
 
-@prints("next")
+@prints("next", *FIELDS)
 @click.option(
     "--limit",
     "-n",

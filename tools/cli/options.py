@@ -47,11 +47,15 @@ def verb(name: str) -> Callable[[Function], click.Command]:
     return made
 
 
-def prints(name: str) -> Callable[[Function], click.Command]:
-    """Make a verb that answers in any form and in any zone."""
+def prints(name: str, *fields: str) -> Callable[[Function], click.Command]:
+    """Make a verb that answers in any form and in any zone.
+
+    `fields` are those of its answer, checked before it begins; without, when it prints.
+    """
 
     def made(function: Function) -> click.Command:
         command = click.command(name=name, cls=VerbCommand)(function)
+        command.fields = fields
         command.params += [*formed(), *zoned(), *where()]
         return command
 

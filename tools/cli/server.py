@@ -135,7 +135,7 @@ def _is_gone(db: Path, owner: OwnerRecord, patience: timedelta) -> bool:
     return False
 
 
-@prints("status")
+@prints("status", *STATUS.fields)
 @pass_call
 def status(call: Call, /) -> int:
     """Say who serves a log and how it stands.
@@ -237,7 +237,7 @@ def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-@prints("doctor")
+@prints("doctor", *FINDINGS.fields)
 @click.option("--strict", is_flag=True, help="Exit with 10 when there are warnings.")
 @pass_call
 def doctor(call: Call, /, *, strict: bool) -> int:

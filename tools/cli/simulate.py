@@ -29,9 +29,9 @@ from scheduler.model.written import parse_duration
 from scheduler.rules.lifecycle import anchored
 from tools.cli.call import Call, pass_call
 from tools.cli.options import prints
-from tools.cli.output import Record, Shape, note, show_rows
+from tools.cli.output import Record, Shape, chosen_fields, note, show_rows
 from tools.cli.reading import job_named
-from tools.cli.simulated_change import changed_case, tell_change
+from tools.cli.simulated_change import CHANGE_SHAPE, changed_case, tell_change
 from tools.manifest import read_manifest
 from tools.simulation import INSTANT, Case, Disposition, Outage, Planned, Simulated, simulated
 
@@ -98,6 +98,7 @@ def simulate(
 
     The rules are the real ones; time, outages and runs are made up.
     """
+    chosen_fields(call.form.fields, SHAPE if change is None else CHANGE_SHAPE)
     case = case_typed(
         call,
         begin=begin,

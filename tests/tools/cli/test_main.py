@@ -288,3 +288,24 @@ def test_a_choice_that_is_missing_is_one_sentence(bare_desk: Desk) -> None:
     assert 2 == printed.code
     (line,) = printed.err.splitlines()
     assert line.startswith("--as: Missing option '--as'. Choose from: succeeded, failed, retry")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("backfill", "show", "0", "--watch"),
+        ("next",),
+        ("job", "list"),
+        ("job", "show", "none"),
+        ("doctor",),
+        ("status",),
+        ("simulate", "--job", "none"),
+        ("simulate", "--job", "none", "--change", "--overlap allow"),
+    ],
+    ids=" ".join,
+)
+def test_a_field_that_is_not_in_the_answer_is_refused_before_anything_is_read(
+    bare_desk: Desk, words: tuple[str, ...]
+) -> None:
+    printed = bare_desk(*words, "--json=nothing")
+    assert (2, "--json") == (printed.code, printed.error["path"])
