@@ -28,6 +28,7 @@ from scheduler.model.limits import (
     SIMULATED_SKIPS_MAX,
     SLOTS_DEFAULT,
 )
+from scheduler.model.streams import job_stream
 from scheduler.rules.decide import decide
 from scheduler.rules.facts import Fact
 from scheduler.rules.resume import resume
@@ -36,6 +37,7 @@ from tools.cycles import Cycle, Told, cycle_of, moved, repeats
 
 SECOND = timedelta(seconds=1)
 INSTANT = timedelta(microseconds=1)
+IfPast = Literal["refuse", "run", "skip"]
 
 
 class Outage(NamedTuple):
@@ -50,6 +52,8 @@ class Planned(NamedTuple):
 
     job: JobId
     definition: Definition
+    planned: int = 0  # runs it has had, towards max_runs
+    skipping: tuple[datetime, ...] = ()  # fire times to be passed over
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -113,6 +117,21 @@ def simulated(case: Case, *, leaps: bool = True) -> Simulated:
     )
 
 
+def revised(case: Case, definition: Definition, if_past: IfPast) -> Case:
+    """Return the case of one job as an edit of it at the beginning would leave it.
+
+    Raises: BadInput, for what an edit refuses.
+    """
+    (job,) = case.jobs
+    facts = _Machine(replace(case, jobs=[Planned(job.job, job.definition)])).edited(
+        c.ReviseJob(job=job.job, definition=definition, if_past=if_past)
+    )
+    for fact in facts:
+        if isinstance(fact.event, e.JobRevised):
+            return replace(case, jobs=[job._replace(definition=fact.event.definition)])
+    return case
+
+
 def _are_apart(jobs: Sequence[Planned]) -> bool:
     """Return whether no job can touch another but by taking slots."""
     policies = [job.definition for job in jobs]
@@ -121,7 +140,7 @@ def _are_apart(jobs: Sequence[Planned]) -> bool:
 
 def _may_leap(case: Case) -> bool:
     """Return whether occurrences of the case can go alike: nothing but the schedule has a say."""
-    if len(case.jobs) > 1:
+    if len(case.jobs) > 1 or case.jobs[0].skipping:
         return False
     policy = case.jobs[0].definition
     is_plain = not (policy.jitter or policy.exclude or policy.concurrency_key)
@@ -150,10 +169,7 @@ class _Machine:
 
     def run(self) -> Simulated:
         """Let time pass until all that was asked for is decided and begun."""
-        self._ask(c.StartSystem(host="simulation", pid=0, versions={}))
-        for job in self._case.jobs:
-            wish = c.DefineJob(job=job.job, definition=job.definition, if_past="skip")
-            self._ask(wish)
+        self._begin()
         last = {job.job: self._last_fire(job.job) for job in self._case.jobs}
         while (at := self._next_instant()) is not None and self._is_owing(last):
             self._now = max(at, self._now)
@@ -165,6 +181,26 @@ class _Machine:
         jobs = self._timetable.jobs.values()
         paused = tuple(job.definition.name for job in jobs if job.paused)
         return Simulated(self._found, self._unshown, self._peak, paused)
+
+    def edited(self, wish: c.ReviseJob) -> list[Fact]:
+        """Return what an edit at the beginning would do."""
+        self._begin()
+        return self._ask(wish)
+
+    def _begin(self) -> None:
+        """Define the jobs, and let them know what they have had and what is asked of them."""
+        self._ask(c.StartSystem(host="simulation", pid=0, versions={}))
+        for job in self._case.jobs:
+            definition, left = job.definition, 1
+            if definition.max_runs is not None:
+                left = definition.max_runs - job.planned
+                definition = replace(definition, max_runs=max(left, 1))
+            self._ask(c.DefineJob(job=job.job, definition=definition, if_past="skip"))
+            stream = job_stream(job.job)
+            if left < 1:
+                self._timetable.apply(stream, e.JobExhausted(job=job.job, reason="max-runs"))
+            for at in job.skipping:
+                self._timetable.apply(stream, e.NextFireSkipped(job=job.job, fire_time=at))
 
     # -- time
 

@@ -1,29 +1,34 @@
 """`simulate --change`: what an edit would make of a job's runs, told beside the job as it stands.
 
-The flags are those of `job edit` and mean what they mean there.
+The flags are those of `job edit` and mean what they mean there: the same rule decides, as if the
+edit were made when the job begins to exist.
 """
 
 import shlex
 from collections.abc import Iterator
 
 import click
-from msgspec.structs import replace
 
 from scheduler.model.errors import BadInput
 from scheduler.model.jobs import Definition
 from scheduler.model.limits import SIMULATED_SKIPS_MAX
 from scheduler.model.plain import read_changes
 from scheduler.model.written import format_instant
-from scheduler.rules.lifecycle import anchored
 from tools.cli.call import Call
-from tools.cli.definitions import differing, fields_given, zone_given
+from tools.cli.definitions import (
+    differing,
+    fields_given,
+    if_past_given,
+    told_as_typed,
+    zone_given,
+)
 from tools.cli.harmless import json_text
 from tools.cli.inputs import input_options
 from tools.cli.output import Record, Shape, note, show_record
 from tools.cli.policies import policy_options
 from tools.cli.schedule_flags import schedule_options
 from tools.comparison import Comparison, compare
-from tools.simulation import Case, Simulated
+from tools.simulation import Case, Simulated, revised
 
 CHANGE_FIELDS = (
     "job",
@@ -37,6 +42,10 @@ CHANGE_FIELDS = (
     "peak_before",
     "peak_after",
 )
+TAKES = (
+    "It takes the flags of job edit for schedule, input and policies, not --service, --no-input or"
+    " callbacks. See: horolog job edit --help"
+)
 CHANGE_SHAPE = Shape(CHANGE_FIELDS, ("job",))
 
 
@@ -49,20 +58,23 @@ def changed_case(call: Call, case: Case, flags: str) -> Case:
         raise BadInput.at("--change", f"{error}.") from None
     params: list[click.Parameter] = [*schedule_options(), *input_options(), *policy_options()]
     try:
-        context = click.Command("change", params=params).make_context("--change", words)
+        command = click.Command("change", params=params, add_help_option=False)
+        context = command.make_context("--change", words)
     except click.UsageError as wrong:
-        raise BadInput.at(
-            "--change", wrong.format_message(), "See: horolog job edit --help"
-        ) from None
+        message = " ".join(wrong.format_message().split())
+        raise BadInput.at("--change", message, TAKES) from None
     given = context.params
     changes = fields_given(call, given)
-    if not changes:
+    for field in ("on_success", "on_failure"):
+        if field in changes:
+            raise BadInput.at("--change", f"got {field}, which is not simulated.", TAKES)
+    if not changes and if_past_given(given) == "refuse":
         raise BadInput.at("--change", "changes nothing.", "As in --change '--overlap allow'")
-    after, _ = read_changes(
-        planned.definition, changes, now=call.now, timezone=zone_given(call, given)
-    )
-    after, _ = anchored(after, planned.definition, case.created_at)
-    return replace(case, jobs=[planned._replace(definition=after)])
+    with told_as_typed(call, given):
+        after, _ = read_changes(
+            planned.definition, changes, now=call.now, timezone=zone_given(call, given)
+        )
+        return revised(case, after, if_past_given(given))
 
 
 def tell_change(

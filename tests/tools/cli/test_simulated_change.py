@@ -51,3 +51,29 @@ def test_nothing_is_changed(desk: Desk) -> None:
     before = desk.definition("mine")
     desk.done("simulate", "--job", "mine", *WINDOW, "--change", "--overlap allow")
     assert before == desk.definition("mine")
+
+
+def test_a_change_is_refused_as_the_edit_would_be(desk: Desk) -> None:
+    with_job(desk)
+    for words in ("--at 2026-03-01T12:00", "--end-at 2026-03-01"):
+        edit = desk("job", "edit", "mine", *words.split(), "--json")
+        printed = desk("simulate", "--job", "mine", *WINDOW, "--change", words, "--json")
+        assert (2, edit.error) == (printed.code, printed.error)
+
+
+def test_a_one_time_job_that_is_past_runs_when_that_is_said(desk: Desk) -> None:
+    printed = with_job(desk).done(
+        *("simulate", "--job", "mine", *WINDOW, "--json=removed,changes"),
+        *("--change", "--at 2026-03-01T12:00 --if-past run"),
+    )
+    removed = [one["fire_time"][11:16] for one in printed.json["removed"]]
+    assert ["12:05", "12:10", "12:15"] == removed
+    assert "2026-03-02T12:00:00Z" == printed.json["changes"]["schedule"][1]["at"]
+
+
+def test_what_a_change_cannot_be_is_refused_with_what_it_can_be(desk: Desk) -> None:
+    with_job(desk)
+    for words in ("--help", "--service b.ok", "--no-input", "--on-success job:mine", "--nothing"):
+        printed = desk("simulate", "--job", "mine", *WINDOW, "--change", words, "--json")
+        assert (2, "--change", "") == (printed.code, printed.error["path"], printed.out)
+        assert "It takes the flags of job edit for schedule" in printed.error["hint"]
