@@ -14,8 +14,10 @@ from pathlib import Path
 import click
 from msgspec.structs import replace
 
+from projections import read_jobs
+from projections.rows import JobRow, SystemRow
 from scheduler.model.callbacks import job_called_by
-from scheduler.model.errors import BadInput, Problem
+from scheduler.model.errors import BadInput, NotFound, Problem, Unreachable
 from scheduler.model.firing import count_fires
 from scheduler.model.jobs import EPOCH_AT, Definition, JobId, derived_id
 from scheduler.model.limits import (
@@ -28,9 +30,10 @@ from scheduler.model.schedules import Manual
 from scheduler.model.written import parse_duration
 from scheduler.rules.lifecycle import anchored
 from tools.cli.call import Call, pass_call
+from tools.cli.lengths import counted
 from tools.cli.options import prints
 from tools.cli.output import Record, Shape, chosen_fields, note, show_rows
-from tools.cli.reading import job_named
+from tools.cli.reading import job_of, reading
 from tools.cli.simulated_change import CHANGE_SHAPE, changed_case, tell_change
 from tools.manifest import read_manifest
 from tools.simulation import INSTANT, Case, Disposition, Outage, Planned, Simulated, simulated
@@ -48,7 +51,8 @@ OUTAGE = re.compile(r"(?P<begin>.+?)\.\.(?P<end>.+)")
     multiple=True,
     required=True,
     metavar="FILE|NAME",
-    help="A file for apply, or a job of the log; may be repeated.",
+    help="A file for apply, or a job of the log: the job where both are, but for a .toml; may be"
+    " repeated.",
 )
 @click.option(
     "--from", "begin", metavar="INSTANT", help="Fire times from here on, inclusive; else now."
@@ -197,7 +201,7 @@ def jobs_named(call: Call, names: Sequence[str], case: Case) -> list[Planned]:
     """Return the jobs of files and of the log, none twice, as they are defined."""
     found: dict[str, Planned] = {}
     for name in names:
-        for planned in _of_file(call, name) if is_file(name) else [_of_log(call, name)]:
+        for planned in _named(call, name, case):
             if planned.definition.name in found:
                 raise BadInput.at("--job", f"names {planned.definition.name!r} twice.")
             found[planned.definition.name] = planned
@@ -207,9 +211,24 @@ def jobs_named(call: Call, names: Sequence[str], case: Case) -> list[Planned]:
     ]
 
 
-def is_file(name: str) -> bool:
-    """Return whether a file is meant, and no job."""
-    return name.endswith(".toml") or Path(name).is_file()
+def _named(call: Call, name: str, case: Case) -> list[Planned]:
+    """Return the jobs of a file, or the job of the log: it comes first, but for a .toml."""
+    if name.endswith(".toml"):
+        return _of_file(call, name)
+    try:
+        row, whole = _found(call, name)
+    except (NotFound, Unreachable):  # no such job, or no log
+        if Path(name).is_file():
+            return _of_file(call, name)
+        raise
+    if row.status == "removed" and Path(name).is_file():
+        return _of_file(call, name)
+    return [_of_log(call, row, whole, case)]
+
+
+def _found(call: Call, name: str) -> tuple[JobRow, SystemRow | None]:
+    with reading(call) as opened:
+        return job_of(opened, name), read_jobs.system(opened.views)
 
 
 def _of_file(call: Call, name: str) -> list[Planned]:
@@ -227,11 +246,18 @@ def _of_file(call: Call, name: str) -> list[Planned]:
     ]
 
 
-def _of_log(call: Call, name: str) -> Planned:
-    row = job_named(call, name)
-    if call.form.kind == "people" and row.status != "active":
+def _of_log(call: Call, row: JobRow, whole: SystemRow | None, case: Case) -> Planned:
+    """Return a job with what the log knows of it, and say what is left out of that."""
+    if row.status != "active":
         note(f"{row.name} is {row.status}; it is simulated as if it were not")
-    return Planned(row.job_id, row.definition)
+    if whole is not None and whole.paused_at is not None:
+        note("Everything is paused; it is simulated as if it were not")
+    counts = row.definition.max_runs is not None and row.planned > 0
+    is_ahead = case.begin_at >= call.now.replace(microsecond=0)
+    if counts and not (is_ahead and row.status in {"active", "paused"}):
+        note(f"{row.name} has had {counted(row.planned, 'run')}; none counts towards max_runs here")
+        counts = False
+    return Planned(row.job_id, row.definition, row.planned if counts else 0, row.skipping)
 
 
 def definition_alone(

@@ -168,3 +168,38 @@ def test_a_change_is_for_one_job(bare_desk: Desk) -> None:
     file = with_job(bare_desk, JOBS)
     printed = bare_desk("simulate", "--job", file, *WINDOW, "--change", "--overlap allow")
     assert (2, True) == (printed.code, "--change: is for one job; --job names 2." in printed.err)
+
+
+def test_what_a_job_of_the_log_has_had_and_is_to_pass_over_is_carried_over(desk: Desk) -> None:
+    grid = ("--every", "10m", "--anchor", "2026-03-02T12:00Z")
+    desk.done("job", "add", "mine", "a.ok", *grid, "--max-runs", "5")
+    desk.carry_out(10 * 60, turns=2)
+    desk.clock.advance(timedelta(minutes=1))
+    desk.done("job", "skip-next", "mine", "--at", "2026-03-02T12:40Z")
+    printed = desk.done("simulate", "--job", "mine", "--until", "+2h", "--jsonl")
+    assert ["run", "skip", "run", "run"] == [row["disposition"] for row in lines(printed.out)]
+    assert "skip-next" == lines(printed.out)[1]["reason"]
+    fewer = ("simulate", "--job", "mine", "--until", "+2h", "--json=removed_count", "--change")
+    assert 3 == desk.done(*fewer, "--max-runs 2").json["removed_count"]
+    assert 1 == desk.done(*fewer, "--max-runs 4").json["removed_count"]
+
+
+def test_what_is_left_out_of_a_job_of_the_log_is_said(desk: Desk) -> None:
+    grid = ("--every", "10m", "--anchor", "2026-03-02T12:00Z")
+    desk.done("job", "add", "mine", "a.ok", *grid, "--max-runs", "5")
+    desk.carry_out(10 * 60, turns=2)
+    desk.done("job", "pause", "--all")
+    printed = desk.done("simulate", "--job", "mine", *WINDOW, "--jsonl")
+    assert [
+        "Everything is paused; it is simulated as if it were not",
+        "mine has had 2 runs; none counts towards max_runs here",
+    ] == printed.err.splitlines()
+
+
+def test_a_job_comes_before_a_file_of_its_name(desk: Desk) -> None:
+    desk.done("job", "add", "jobs", "a.ok", "--cron", "*/5 * * * *", "--tz", "UTC")
+    (desk.folder / "jobs").write_text(OFTEN)
+    (desk.folder / "others").write_text(OFTEN)
+    for name, job in (("jobs", "jobs"), ("others", "often")):
+        printed = desk.done("simulate", "--job", name, *WINDOW, "--jsonl")
+        assert {job} == {row["job"] for row in lines(printed.out)}
