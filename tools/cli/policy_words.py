@@ -43,7 +43,10 @@ def busy_words(definition: Definition) -> str:
         case "allow":
             return "run beside it"
         case "cancel":
-            return f"end it within {spoken(definition.cancel_grace)} and take its place"
+            grace = spoken(definition.cancel_grace)
+            if definition.isolation == "process":
+                return f"end it within {grace} and take its place"
+            return f"end it within {grace}, or wait for a plain function, and take its place"
 
 
 def attempt_words(definition: Definition) -> str:

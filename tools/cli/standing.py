@@ -110,4 +110,9 @@ def notes_of(call: Call, standing: Standing, *, is_new: bool, has_timeout: bool)
             "A plain function on a thread cannot be stopped by its timeout: it is recorded as "
             "timed out and keeps its slot until it returns. --isolation process makes it killable"
         )
+    if definition.overlap == "cancel" and definition.isolation == "thread":
+        found.append(
+            "overlap = cancel ends an async service. A plain function on a thread cannot be ended: "
+            "the next run waits until it returns. --isolation process makes it killable"
+        )
     return found

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from scheduler.model.jobs import DateRange, Definition, Exclude, Retry
 from scheduler.model.schedules import Manual
+from tests.tools.cli.desk import Desk
 from tools.cli.policy_words import policy_line
 
 PLAIN = Definition(name="orders", service="a.ok", schedule=Manual())
@@ -36,7 +37,14 @@ def test_a_job_of_which_nothing_was_said_has_five_policies() -> None:
         ),
         (
             replace(PLAIN, overlap="cancel", cancel_grace=timedelta(seconds=90)),
-            "if still running: end it within 1 min 30 s and take its place",
+            (
+                "if still running: end it within 1 min 30 s, or wait for a plain function, "
+                "and take its place"
+            ),
+        ),
+        (
+            replace(PLAIN, overlap="cancel", isolation="process"),
+            "if still running: end it within 5 s and take its place",
         ),
         (
             replace(PLAIN, retry=Retry(max_attempts=5, give_up_after=timedelta(hours=2))),
@@ -74,3 +82,10 @@ def test_every_choice_of_a_policy_has_words() -> None:
     ):
         lines = {policy_line(replace(PLAIN, **{field: choice})) for choice in choices}
         assert len(choices) == len(lines)
+
+
+def test_what_cancel_cannot_end_is_told_when_it_is_chosen(desk: Desk) -> None:
+    words = ("job", "add", "--manual", "--overlap", "cancel")
+    assert "A plain function on a thread cannot be ended" in desk.done(*words, "a", "a.ok").err
+    printed = desk.done(*words, "b", "a.ok", "--isolation", "process")
+    assert "cannot be ended" not in printed.err
