@@ -8,6 +8,7 @@ BadInput. It judges form alone; whether the value may stand in that field is `va
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 from scheduler.model.errors import BadInput, Problem
 from scheduler.model.json_values import path_key, shown
@@ -117,9 +118,20 @@ def instant_in(zone: str, now: datetime) -> Callable[[object, str], datetime]:
     return instant
 
 
+NEXT_FIRE: Final = "next-fire"  # in place of a length
+
+
 def length_or_next_fire(value: object, path: str) -> timedelta | None:
     """Return a length of time, or None for the words `next-fire`."""
-    return None if value == "next-fire" else length(value, path)
+    if value == NEXT_FIRE:
+        return None
+    try:
+        return length(value, path)
+    except BadInput:
+        if isinstance(value, str) and nearest(value, (NEXT_FIRE,)):
+            hint = f"Did you mean {NEXT_FIRE}?"
+            raise BadInput.at(path, f"{shown(value)} is no length of time.", hint) from None
+        raise
 
 
 def labels(value: object, path: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ every three days and bisecting where it differs. Changes lie at least four days 
 
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -181,5 +181,16 @@ def _near(name: str) -> str | None:
     }
     if typed in names:
         return names[typed]
-    places = (known for known in names.values() if known.lower().rpartition("/")[2] == typed)
-    return next(places, None) or nearest(typed, names.values())
+    places = (known for known in names.values() if place_of(known.lower()) == typed)
+    return next(places, None) or _slip(typed, names.values())
+
+
+def _slip(typed: str, names: Iterable[str]) -> str | None:
+    """Return the nearest name; its place must be near for itself, since few regions lead to all."""
+    near = nearest(typed, names)
+    return near if near and nearest(place_of(typed), [place_of(near)]) else None
+
+
+def place_of(name: str) -> str:
+    """Return the last part of a zone's name."""
+    return name.rpartition("/")[2]

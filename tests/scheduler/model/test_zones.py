@@ -58,6 +58,8 @@ def test_every_zone_of_this_machine_is_accepted_or_has_a_reason_not_to_be() -> N
         ("Warsaw", "Did you mean Europe/Warsaw?"),
         ("new york", "Did you mean America/New_York?"),
         ("Europe/Varsaw", "Europe/Warsaw"),
+        ("Nope/Zone", "Names are those of the tz database"),
+        ("Europe/Nowhere", "Names are those of the tz database"),
         ("+02:00", "An offset is no zone"),
         ("UTC+2", "An offset is no zone"),
         ("", "Names are those of the tz database"),

@@ -185,3 +185,9 @@ def test_the_choices_of_flags_are_those_of_the_model() -> None:
     }
     chosen = {policy.field: policy.choices for policy in POLICIES if policy.choices}
     assert {field: get_args(kind) for field, kind in kinds.items()} == chosen
+
+
+def test_a_slip_in_next_fire_is_told_what_was_meant(desk: Desk) -> None:
+    words = ("job", "add", "orders", "a.ok", "--every", "10m", "--give-up-after")
+    assert "Did you mean next-fire?" == desk(*words, "next-fir", "--json").error["hint"]
+    assert "next-fire" not in desk(*words, "5x", "--json").error["hint"]
