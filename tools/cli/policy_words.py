@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from scheduler.model.jobs import Definition, Exclude
 from scheduler.model.plain_dates import write_days
+from scheduler.model.schedules import Cron, Interval
 from tools.cli.lengths import spoken
 
 RANGES_SHOWN = 3  # of the excluded days; the others are counted
@@ -63,7 +64,7 @@ def attempt_words(definition: Definition) -> str:
 def rare_words(definition: Definition) -> Iterator[str]:
     """Yield what only some jobs have."""
     if definition.jitter:
-        yield f"each start delayed by up to {spoken(definition.jitter)}"
+        yield jitter_words(definition)
     if definition.exclude is not None:
         yield f"never on {excluded_words(definition.exclude)}"
     if definition.pause_after_failures is not None:
@@ -71,6 +72,15 @@ def rare_words(definition: Definition) -> Iterator[str]:
         yield f"paused after {count:,} failure{'s in a row' if count > 1 else ''}"
     if definition.concurrency_key is not None:
         yield f"takes turns with all of key {definition.concurrency_key}"
+
+
+def jitter_words(definition: Definition) -> str:
+    """Return how much each start may be delayed: always ahead of the next fire."""
+    schedule, most = definition.schedule, definition.jitter
+    if isinstance(schedule, Interval) and schedule.every <= most:
+        return f"each start delayed by less than {spoken(schedule.every)}"
+    ahead = ", but ahead of the next fire" if isinstance(schedule, Cron) else ""
+    return f"each start delayed by up to {spoken(most)}{ahead}"
 
 
 def excluded_words(exclude: Exclude) -> str:

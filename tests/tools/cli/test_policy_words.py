@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from scheduler.model.jobs import DateRange, Definition, Exclude, Retry
-from scheduler.model.schedules import Manual
-from tests.tools.cli.desk import Desk
+from scheduler.model.schedules import Cron, Interval, Manual
+from tests.tools.cli.desk import NOON, Desk
 from tools.cli.policy_words import policy_line
 
 PLAIN = Definition(name="orders", service="a.ok", schedule=Manual())
@@ -55,6 +55,14 @@ def test_a_job_of_which_nothing_was_said_has_five_policies() -> None:
             "5 attempts, none after the next fire",
         ),
         (replace(PLAIN, jitter=timedelta(seconds=20)), "each start delayed by up to 20 s"),
+        (
+            replace(PLAIN, jitter=7 * DAY, schedule=Interval(timedelta(seconds=1), NOON)),
+            "each start delayed by less than 1 s",
+        ),
+        (
+            replace(PLAIN, jitter=7 * DAY, schedule=Cron(("* * * * *",), "UTC")),
+            "each start delayed by up to 7 d, but ahead of the next fire",
+        ),
         (replace(PLAIN, exclude=days(1)), "never on 2026-12-24..2026-12-26 (Asia/Tokyo)"),
         (
             replace(PLAIN, exclude=days(5)),
