@@ -101,10 +101,12 @@ def notes_of(call: Call, standing: Standing, *, is_new: bool, has_timeout: bool)
     definition, found = standing.definition, []
     schedule = definition.schedule
     if is_new and isinstance(schedule, Interval) and standing.cursor == schedule.anchor:
-        first = format_instant(standing.cursor + schedule.every, call.zone)
-        found.append(
-            f"The first fire is one interval from now, at {first}. To begin at once: --start-at now"
-        )
+        first = standing.cursor + schedule.every
+        if first in next_fires(standing, 1):  # else its day is excluded
+            found.append(
+                "The first fire is one interval from now, at "
+                f"{format_instant(first, call.zone)}. To begin at once: --start-at now"
+            )
     if has_timeout and definition.isolation == "thread" and definition.timeout > timedelta(0):
         found.append(
             "A plain function on a thread cannot be stopped by its timeout: it is recorded as "

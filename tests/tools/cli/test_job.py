@@ -62,6 +62,11 @@ def test_an_interval_says_when_it_begins_and_how_to_begin_at_once(desk: Desk) ->
     ) in printed.err
 
 
+def test_a_first_interval_that_is_excluded_is_not_told_as_the_first_fire(desk: Desk) -> None:
+    words = ("job", "add", "poll", "a.ok", "--every", "10m", "--exclude", "2026-03-02")
+    assert "The first fire is" not in desk.done(*words).err
+
+
 def test_an_interval_with_a_start_begins_there(desk: Desk) -> None:
     desk.clock.advance(timedelta(milliseconds=250))
     words = ("job", "add", "poll", "a.ok", "--every", "10m", "--start-at", "now", "--json")
