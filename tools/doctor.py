@@ -285,7 +285,9 @@ def _fires(settings: Settings, clock: Clock) -> Iterator[Finding]:
             yield Finding("fires", "warn", str(one))
     right = sum(one.moved is not None and not any(one.moved) for one in looks)
     unknown = sum(not one.problem and one.moved is None for one in looks)
-    told = f"{right} jobs by cron fire when the last server foresaw"
+    told = f"{right:,} {'job by cron fires' if right == 1 else 'jobs by cron fire'}"
+    told += " when the last server foresaw"
     if unknown:
-        told += f"; {unknown} are unknown: no server has stopped in order lately and noted theirs"
+        told += f"; {unknown:,} {'is' if unknown == 1 else 'are'} unknown: no server has stopped in"
+        told += " order lately and noted theirs"
     yield Finding("fires", "ok", told)

@@ -15,6 +15,7 @@ from tools.cli import fires
 from tools.cli.bulk import label_option, refuse_no_labels
 from tools.cli.call import Call, pass_call
 from tools.cli.harmless import json_text, safe
+from tools.cli.lengths import counted
 from tools.cli.missing import Offered
 from tools.cli.options import prints
 from tools.cli.output import Record, Shape, note, show_record, show_rows, shown
@@ -164,7 +165,10 @@ def told_lines(call: Call, row: JobRow, meaning: list[str]) -> list[str]:
     changed = shown(row.changed_at, call)
     told = [
         *meaning,
-        f"status {row.status} · service {row.service} · {row.planned:,} runs planned by schedule",
+        (
+            f"status {row.status} · service {row.service} · "
+            f"{counted(row.planned, 'run')} planned by schedule"
+        ),
         f"id {row.job_id} · revision {row.revision}, {changed}{by}",
     ]
     definition = write_definition(row.definition)

@@ -74,6 +74,11 @@ def test_a_wrong_status_is_refused(three: Desk) -> None:
     assert (2, "--status") == (printed.code, printed.error["path"])
 
 
+def test_one_run_is_no_runs(three: Desk) -> None:
+    three.carry_out(24 * 3600)
+    assert " · 1 run planned by schedule" in three.done("job", "show", "b").out
+
+
 def test_a_job_is_shown_whole(three: Desk) -> None:
     lines = three.done("job", "show", "b").out.splitlines()
     assert "b: at 09:00 every day, Europe/Warsaw" == lines[0]
