@@ -3,6 +3,7 @@
 import pytest
 
 from scheduler.model.errors import KeyReused
+from scheduler.model.limits import KEY_TYPED_CHARS_MAX
 from tests.tools.cli.desk import Desk
 
 
@@ -22,7 +23,7 @@ def held(desk: Desk) -> Desk:
         ("a\nb", '"a\\u000ab" is no key: 1 to 128 characters.'),
         ("zamówienie", '"zamówienie" is no key: it is of ASCII'),
         ("łódź", '"łódź" is no key: it is of ASCII'),
-        ("x" * 300, "has 300 characters; at most 128."),
+        ("x" * (KEY_TYPED_CHARS_MAX + 1), "has 129 characters; at most 128."),
     ],
 )
 def test_what_cannot_be_a_key_is_refused_under_its_own_name(
@@ -37,7 +38,7 @@ def test_what_cannot_be_a_key_is_refused_under_its_own_name(
 
 
 def test_the_longest_key_serves_one_and_many(held: Desk) -> None:
-    key = "k " * 63 + "-1"
+    key = "k " * (KEY_TYPED_CHARS_MAX // 2 - 1) + "-1"
     held.carry_out(10 * 60, kind="error", error="ValueError: no data")
     held.done("job", "pause", "held", "--key", key)
     held.done("job", "resume", "--label", "team", "--key", key)
