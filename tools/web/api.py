@@ -3,11 +3,12 @@
 Each command of `routes.ROUTES` is one endpoint; all of them do the same: read the request strictly,
 look up what it names, let `admission` look at it, hand it to the executor, and answer when it is
 durable and the views show it. All of that blocks, and is done on threads; the event loop only reads
-and sends, and tells the status itself, so that it is told also when every thread waits for a full
-disk. Errors become problem documents in one place, and no document tells about the inside of the
-server.
+and sends. The status has threads of its own, so that it is told also when every other one waits for
+a full disk. Errors become problem documents in one place, and no document tells about the inside of
+the server.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -228,7 +229,7 @@ class Api:
     async def status(self, request: Request) -> Response:
         """Answer how the server stands."""
         bodies.query_of(request, set())
-        return as_json(await run_in_threadpool(self._parts.status))
+        return as_json(await asyncio.to_thread(self._parts.status))
 
     async def readiness(self, request: Request) -> Response:
         """Answer whether anything can be decided, and why not."""

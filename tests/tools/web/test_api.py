@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from scheduler.model.errors import Unreachable
 from scheduler.model.limits import BATCH_WISHES_MAX, BODY_BYTES_MAX, KEY_CHARS_MAX
@@ -312,6 +313,17 @@ def test_a_server_that_can_decide_is_ready(refuse: Send) -> None:
         answer.value["why"],
         answer.value["owed"],
     )
+
+
+def test_the_status_is_told_while_no_thread_is_free(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def taken(*_: object) -> None:
+        raise HTTPException(503, "every thread waits for the disk")
+
+    monkeypatch.setattr("tools.web.api.run_in_threadpool", taken)
+    assert 503 == send("POST", JOBS, {"definition": MANUAL}).status
+    assert 200 == send("GET", "/api/v1/status").status
 
 
 def test_a_defect_is_told_without_the_inside(
