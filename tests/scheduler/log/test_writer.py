@@ -238,17 +238,22 @@ def test_a_checkpoint_that_a_reader_holds_up_is_told(
     assert log.health().wal_behind_since_ns is None
 
 
-def test_the_write_ahead_log_is_emptied_when_nothing_comes(
-    log_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "CHECKPOINT_IDLE", timedelta(milliseconds=1))
+def log_to_be_emptied(path: Path) -> tuple[SqliteLog, Event]:
+    """Return a new log, and what is set when its write-ahead log has been emptied."""
     emptied = Event()
 
     def seen(statement: str) -> None:
         if statement.startswith("PRAGMA busy_timeout = 5000"):  # the end of a truncation
             emptied.set()
 
-    log = new_log(log_path, connecting=watched(seen))
+    return new_log(path, connecting=watched(seen)), emptied
+
+
+def test_the_write_ahead_log_is_emptied_when_nothing_comes(
+    log_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CHECKPOINT_IDLE", timedelta(milliseconds=1))
+    log, emptied = log_to_be_emptied(log_path)
     log.append(one("fire/a"))
     assert emptied.wait(PATIENCE_S)
     log.close()
@@ -258,13 +263,7 @@ def test_gatherings_of_nothing_do_not_put_off_what_is_done_when_nothing_comes(
     log_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "CHECKPOINT_IDLE", timedelta(milliseconds=200))
-    emptied = Event()
-
-    def seen(statement: str) -> None:
-        if statement.startswith("PRAGMA busy_timeout = 5000"):  # the end of a truncation
-            emptied.set()
-
-    log = new_log(log_path, connecting=watched(seen))
+    log, emptied = log_to_be_emptied(log_path)
     log.append(one("fire/a"))
     for _ in range(5_000):  # a moment apart: much longer than it takes to be idle
         with log.gathering():
